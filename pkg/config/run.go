@@ -1,0 +1,83 @@
+// Package config owns the run file: defaults, reading, schema, validation. It
+// knows no cluster, and nothing below cmd/ reads the environment's variables.
+package config
+
+import "time"
+
+// APIVersion is the version of the run file's format.
+const APIVersion = "airworthy.dev/v1alpha1"
+
+// Run is a resolved run file. After Load it is not changed any more.
+type Run struct {
+	APIVersion    string        `yaml:"apiVersion" json:"apiVersion"`
+	Name          string        `yaml:"name" json:"name"`       // stack name: lower case DNS label, at most 24 characters
+	Profile       string        `yaml:"profile" json:"profile"` // core | extended
+	Platform      Platform      `yaml:"platform" json:"platform"`
+	Database      Database      `yaml:"database" json:"database"`
+	ObjectStorage ObjectStorage `yaml:"objectStorage" json:"objectStorage"`
+	Cluster       Cluster       `yaml:"cluster" json:"cluster"`
+	Images        Images        `yaml:"images" json:"images"`
+	Checks        Checks        `yaml:"checks" json:"checks"`
+	Timeouts      Timeouts      `yaml:"timeouts" json:"timeouts"`
+}
+
+// Platform is the Airflow platform under test.
+type Platform struct {
+	Adapter        string         `yaml:"adapter" json:"adapter"` // reference | official
+	Chart          string         `yaml:"chart" json:"chart"`     // folder or .tgz, relative to the run file; empty for reference
+	AirflowVersion string         `yaml:"airflowVersion" json:"airflowVersion"`
+	Executor       string         `yaml:"executor" json:"executor"`       // KubernetesExecutor
+	DAGDelivery    string         `yaml:"dagDelivery" json:"dagDelivery"` // mounted | baked
+	Logs           string         `yaml:"logs" json:"logs"`               // object-storage | volume
+	KeepPods       bool           `yaml:"keepPods" json:"keepPods"`       // keep finished task pods
+	Values         map[string]any `yaml:"values" json:"values"`           // chart values, winning over airworthy's own
+}
+
+// Database is the metadata database.
+type Database struct {
+	Kind  string `yaml:"kind" json:"kind"`   // postgres
+	Image string `yaml:"image" json:"image"` // such as postgres:15
+}
+
+// ObjectStorage is where remote task logs go.
+type ObjectStorage struct {
+	Kind   string `yaml:"kind" json:"kind"` // minio | none
+	Image  string `yaml:"image" json:"image"`
+	Bucket string `yaml:"bucket" json:"bucket"`
+}
+
+// Cluster is the Kubernetes cluster to make or to use.
+type Cluster struct {
+	Kind       string `yaml:"kind" json:"kind"`             // kind | existing
+	Kubernetes string `yaml:"kubernetes" json:"kubernetes"` // such as v1.36.3; empty for existing
+	Workers    int    `yaml:"workers" json:"workers"`       // worker nodes beside the one control plane
+	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig"` // existing only
+	Context    string `yaml:"context" json:"context"`       // existing only; empty for the current one
+	Namespace  string `yaml:"namespace" json:"namespace"`
+	APIPort    int    `yaml:"apiPort" json:"apiPort"` // host port for the Airflow API; 0 picks a free one
+}
+
+// Images says how images are obtained.
+type Images struct {
+	Policy   string            `yaml:"policy" json:"policy"`     // auto | pull | mirror | build | bundle
+	Mirror   string            `yaml:"mirror" json:"mirror"`     // host[:port][/prefix] that answers for upstream's names
+	Bundle   string            `yaml:"bundle" json:"bundle"`     // OCI layout made by `airworthy images save`
+	Airflow  string            `yaml:"airflow" json:"airflow"`   // Airflow image; empty for apache/airflow:<airflowVersion>
+	PerImage map[string]string `yaml:"perImage" json:"perImage"` // image name -> policy
+}
+
+// Checks selects checks by hand. Anything left out makes the verdict inconclusive.
+type Checks struct {
+	Skip []string `yaml:"skip" json:"skip"` // check ids
+}
+
+// Timeouts of the run, before Scale.
+type Timeouts struct {
+	Scale   float64       `yaml:"scale" json:"scale"`     // multiplies every timeout; 1 for the machine of two cores
+	Cluster time.Duration `yaml:"cluster" json:"cluster"` // cluster until ready
+	Service time.Duration `yaml:"service" json:"service"` // each service until it answers
+	Install time.Duration `yaml:"install" json:"install"` // platform until every component is ready
+	DAGRun  time.Duration `yaml:"dagRun" json:"dagRun"`   // one DAG run until finished
+	Observe time.Duration `yaml:"observe" json:"observe"` // one fact until it shows
+	Build   time.Duration `yaml:"build" json:"build"`     // one image until built
+}

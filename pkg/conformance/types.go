@@ -1,0 +1,104 @@
+// Package conformance owns the catalogue of checks, the records that checks
+// write, and the verdict that follows from them. It is pure: it must not know
+// Kubernetes, Airflow's API, Ginkgo or the file system.
+package conformance
+
+import "time"
+
+// Level says how much a check weighs in the verdict.
+type Level string
+
+const (
+	// Core checks decide the verdict; none may be opted out of.
+	Core Level = "core"
+	// Extended checks are reported, and decide only within the extended profile.
+	Extended Level = "extended"
+)
+
+// Feature is something that a platform claims to have, and a check may require.
+type Feature string
+
+const (
+	FeatureKubernetesExecutor Feature = "kubernetes-executor"
+	FeatureObjectStorageLogs  Feature = "object-storage-logs"
+	FeatureVolumeLogs         Feature = "volume-logs"
+	FeatureMountedDAGs        Feature = "mounted-dags" // DAG files can be changed while the platform runs
+	FeatureDatabaseAccess     Feature = "database-access"
+)
+
+// Outcome is how one attempt at a check ended.
+type Outcome string
+
+const (
+	Passed  Outcome = "passed"
+	Failed  Outcome = "failed"
+	Blocked Outcome = "blocked" // a precondition was not met; Reason names it
+	Skipped Outcome = "skipped" // left out by hand
+)
+
+// Missing is never recorded: Judge gives it to a planned check without a record.
+const Missing Outcome = "missing"
+
+// Unsupported is given to a check whose required features the platform does not claim.
+const Unsupported Outcome = "unsupported"
+
+// Check is one promise about a platform. ID is area.subject[.case], lower case,
+// and never used again for something else; the spec file, DAG and sabotage
+// folder carry the same name.
+type Check struct {
+	ID       string    `json:"id"`
+	Title    string    `json:"title"` // states behaviour in the present
+	Level    Level     `json:"level"`
+	Requires []Feature `json:"requires,omitempty"`
+	Sources  []string  `json:"sources,omitempty"` // where the promise is documented, or the defect reported
+	Since    string    `json:"since"`             // airworthy version that introduced the check
+	Why      string    `json:"why"`               // what breaks for users when it does not hold
+}
+
+// Planned is a check of a plan, with why it is left out where it is.
+type Planned struct {
+	Check       Check  `json:"check"`
+	Unsupported string `json:"unsupported,omitempty"` // the missing feature, when the check cannot be run here
+	Skipped     string `json:"skipped,omitempty"`     // the user's selection, when it was left out by hand
+}
+
+// Plan is every check of the profile, written before anything runs, so that
+// one that never ran is seen as missing.
+type Plan struct {
+	Profile  Level     `json:"profile"`
+	Features []Feature `json:"features"`
+	Checks   []Planned `json:"checks"` // ordered by ID
+}
+
+// Record is what one attempt at a check left behind.
+type Record struct {
+	Check    string        `json:"check"`
+	Attempt  int           `json:"attempt"` // from 1
+	Outcome  Outcome       `json:"outcome"`
+	Reason   string        `json:"reason,omitempty"` // required unless passed
+	Started  time.Time     `json:"started"`
+	Took     time.Duration `json:"took"`               // nanoseconds
+	Evidence []string      `json:"evidence,omitempty"` // paths relative to the run directory
+}
+
+// Verdict is the whole run in one word.
+type Verdict string
+
+const (
+	Conformant    Verdict = "conformant"
+	NotConformant Verdict = "not-conformant"
+	Inconclusive  Verdict = "inconclusive"
+)
+
+// ExitCode maps a verdict to the exit code of the command line:
+// 0 conformant, 1 not conformant, 3 inconclusive. 2 is kept for usage errors.
+func (v Verdict) ExitCode() int {
+	switch v {
+	case Conformant:
+		return 0
+	case NotConformant:
+		return 1
+	default:
+		return 3
+	}
+}

@@ -1,0 +1,38 @@
+// Package images decides which images a run uses, where each comes from
+// (pulled, mirrored, built from packages, or a bundle), and how they get into
+// the cluster. It must not know Airflow's charts or Ginkgo.
+package images
+
+// Source is where the content of an image came from.
+type Source string
+
+const (
+	Pulled   Source = "pulled"   // from the registry its name says
+	Mirrored Source = "mirrored" // from the configured mirror, same digest as upstream's name
+	Built    Source = "built"    // from package registries by a recipe of this project
+	Bundled  Source = "bundled"  // from a bundle brought by hand
+)
+
+// Ref is an image by the name that manifests use, such as apache/airflow:3.2.2.
+type Ref string
+
+// Role says who needs an image.
+type Role string
+
+const (
+	RoleNode     Role = "node"     // the kind node image itself
+	RoleService  Role = "service"  // a container beside the cluster
+	RoleWorkload Role = "workload" // runs in pods of the cluster
+)
+
+// Resolution is one image made available.
+type Resolution struct {
+	Ref    Ref    `json:"ref"`
+	Role   Role   `json:"role"`
+	Local  string `json:"local"`  // name in the local container engine
+	ID     string `json:"id"`     // sha256 of the image's configuration
+	Digest string `json:"digest"` // manifest digest where known (pulled, mirrored, bundled); else the ID
+	Source Source `json:"source"`
+	From   string `json:"from"` // what it was taken from: registry reference, recipe and its hash, bundle file
+	Size   int64  `json:"size"` // bytes, uncompressed
+}

@@ -1,0 +1,109 @@
+// Package platform describes what an Airflow platform under test is, and what
+// an adapter must be able to do with it. Each adapter is a package below this
+// one; adapters do not know each other.
+package platform
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+// Spec is what the run file asks of a platform, with the services it shall use.
+// Rendering needs no cluster: endpoints that are not known yet are placeholders.
+type Spec struct {
+	Release        string // Helm release name
+	Namespace      string
+	Stack          string            // value of the stack label put on every object
+	AirflowVersion string            // such as 3.2.2
+	ChartPath      string            // a folder or .tgz; empty for the adapter's own chart
+	Executor       string            // KubernetesExecutor
+	DAGDelivery    string            // mounted | baked
+	LogStore       string            // object-storage | volume
+	KeepPods       bool              // finished task pods are kept
+	Values         map[string]any    // the user's own chart values, winning over everything else
+	DAGs           map[string]string // file name -> content, seeded at install
+	Database       DatabaseSpec
+	ObjectStorage  service.Endpoint // Bucket, User and Secret of the least-privilege user
+	AdminUser      string
+	AdminPassword  string
+	FernetKey      string // url-safe base64 of 32 bytes
+	JWTSecret      string
+	APISecretKey   string
+	NodePort       int // 0: no node port for the API server
+	// Overlays are JSON merge patches for rendered objects, used by sabotages.
+	Overlays []Overlay
+}
+
+// DatabaseSpec is the metadata database that the platform connects to.
+type DatabaseSpec struct {
+	Kind     string // postgres
+	Endpoint service.Endpoint
+}
+
+// Overlay changes rendered objects before they are applied. Patch is a
+// strategic merge patch in YAML; with Delete the object is dropped.
+type Overlay struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"` // without the release prefix for charts that add one: matched as suffix
+	Patch  string `json:"patch,omitempty"`
+	Delete bool   `json:"delete,omitempty"`
+}
+
+// Component is one long-running part of the platform.
+type Component struct {
+	Name      string `json:"name"`      // scheduler, api-server, dag-processor, triggerer
+	Kind      string `json:"kind"`      // Deployment or StatefulSet
+	Object    string `json:"object"`    // name of that object
+	Selector  string `json:"selector"`  // label selector of its pods
+	Container string `json:"container"` // the container that runs Airflow
+}
+
+// Plan is what an adapter would install, known before any cluster exists.
+type Plan struct {
+	Adapter    string                `json:"adapter"`
+	Chart      string                `json:"chart"`
+	Version    string                `json:"version"`
+	Digest     string                `json:"digest"` // sha256 of the chart's content
+	Images     []string              `json:"images"` // every image the manifests name, sorted
+	Features   []conformance.Feature `json:"features"`
+	Components []Component           `json:"components"`
+	Manifests  string                `json:"-"` // rendered YAML
+	Values     map[string]any        `json:"-"` // computed values, secrets included
+}
+
+// Release is an installed platform.
+type Release struct {
+	Name       string      `json:"name"`
+	Namespace  string      `json:"namespace"`
+	Revision   int         `json:"revision"`
+	Components []Component `json:"components"`
+	APIService string      `json:"apiService"` // service name of the API server
+	APIPort    int         `json:"apiPort"`
+	// DAGWriter is the component whose pods hold the DAG folder writable at
+	// DAGFolder; empty when DAG files cannot be changed while it runs.
+	DAGWriter string `json:"dagWriter,omitempty"`
+	DAGFolder string `json:"dagFolder,omitempty"`
+	// PodSelector matches every pod of the platform, task pods included.
+	PodSelector string `json:"podSelector,omitempty"`
+}
+
+// Progress receives what an install is doing and what it waits for.
+type Progress func(step, waitingFor string)
+
+// Adapter installs one kind of platform.
+type Adapter interface {
+	Name() string
+	// Plan renders without a cluster.
+	Plan(ctx context.Context, spec Spec) (Plan, error)
+	// Install returns once every component is ready, or with an error that
+	// names the pod and the reason as soon as one cannot become ready.
+	Install(ctx context.Context, cfg *rest.Config, spec Spec, timeout time.Duration, progress Progress) (Release, error)
+	// Upgrade moves an installed release to spec; the same promises as Install.
+	Upgrade(ctx context.Context, cfg *rest.Config, spec Spec, timeout time.Duration, progress Progress) (Release, error)
+	Uninstall(ctx context.Context, cfg *rest.Config, spec Spec) error
+}
