@@ -1,0 +1,33 @@
+"""A first task that lasts, and a second that only a living scheduler can start.
+
+Expected: success with one try each, also when the scheduler is killed while the first task runs.
+Serves: executor.scheduler_killed.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.decorators import task
+
+# Long enough for the scheduler to be killed while the task runs, whatever the machine.
+FIRST_SECONDS = 8
+
+with DAG("two_steps", schedule=None, start_date=datetime(2024, 1, 1), catchup=False, tags=["airworthy"]):
+
+    @task(retries=0)
+    def first() -> str:
+        print("airworthy marker: first has begun", flush=True)
+        time.sleep(FIRST_SECONDS)
+        return "first"
+
+    @task(retries=0)
+    def second(before: str) -> str:
+        return before + ", second"
+
+    second(first())
