@@ -1,0 +1,52 @@
+package config
+
+import "time"
+
+// Default returns the run that an empty run file describes: the reference
+// platform on a kind cluster of one node.
+func Default() Run {
+	return Run{
+		APIVersion: APIVersion,
+		Name:       "local",
+		Profile:    "core",
+		Platform: Platform{
+			Adapter:        "reference",
+			AirflowVersion: "3.2.2",
+			Executor:       "KubernetesExecutor",
+			DAGDelivery:    "mounted",
+			Logs:           "object-storage",
+		},
+		Database: Database{Kind: "postgres", Image: "postgres:15"},
+		ObjectStorage: ObjectStorage{
+			Kind: "minio",
+			// The last image that upstream published; later releases are source only.
+			Image:  "minio/minio:RELEASE.2025-09-07T16-13-09Z",
+			Bucket: "airflow-logs",
+		},
+		Cluster: Cluster{Kind: "kind", Kubernetes: "v1.36.3", Namespace: "airflow"},
+		Images:  Images{Policy: "auto"},
+		Timeouts: Timeouts{
+			Scale:   1,
+			Cluster: 3 * time.Minute,
+			Service: 2 * time.Minute,
+			Install: 6 * time.Minute,
+			DAGRun:  3 * time.Minute,
+			Observe: 90 * time.Second,
+			Build:   40 * time.Minute,
+		},
+	}
+}
+
+// Scaled returns the timeouts multiplied by Scale, and a Scale of 1.
+func (t Timeouts) Scaled() Timeouts {
+	by := func(d time.Duration) time.Duration { return time.Duration(float64(d) * t.Scale) }
+	return Timeouts{
+		Scale:   1,
+		Cluster: by(t.Cluster),
+		Service: by(t.Service),
+		Install: by(t.Install),
+		DAGRun:  by(t.DAGRun),
+		Observe: by(t.Observe),
+		Build:   by(t.Build),
+	}
+}

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// validate checks what the keys mean together, and the files they name. What a
+// key alone may hold was checked when it was read.
+func (r *reader) validate() {
+	for _, n := range needs {
+		if r.sound(n.when, n.path) && at(&r.run, n.when).String() == n.is && at(&r.run, n.path).String() == "" {
+			r.at(n.when, n.path, fmt.Sprintf("is required where %s is %s: %s", n.when, n.is, n.mend))
+		}
+	}
+	r.validatePlatform()
+	r.validateCluster()
+	r.validateImages()
+	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
+		r.exists("platform.chart", "a chart's folder or .tgz", "mend the path, or put the chart there")
+	}
+	if r.run.Cluster.Kind == "existing" {
+		r.exists("cluster.kubeconfig", "a kubeconfig", "mend the path, or write the kubeconfig there")
+	}
+	if r.usesPolicy("bundle") {
+		r.exists("images.bundle", "a bundle", "mend the path, or make it with `airworthy images save`")
+	}
+}
+
+func (r *reader) validatePlatform() {
+	p := r.run.Platform
+	if r.sound("platform.adapter", "platform.chart") && p.Adapter == "reference" && p.Chart != "" {
+		r.at("platform.chart", "platform.chart", must("empty where platform.adapter is reference", strconv.Quote(p.Chart), "delete it, or choose the adapter of that chart"))
+	}
+	if r.sound("platform.logs", "objectStorage.kind") && p.Logs == "object-storage" && r.run.ObjectStorage.Kind == "none" {
+		r.at("objectStorage.kind", "objectStorage.kind", must("minio where platform.logs is object-storage", `"none"`, "choose minio, or platform.logs: volume"))
+	}
+}
+
+func (r *reader) validateCluster() {
+	c := &r.run.Cluster
+	if !r.sound("cluster.kind") {
+		return
+	}
+	if c.Kind == "kind" {
+		for _, path := range []string{"cluster.kubeconfig", "cluster.context"} {
+			if value := at(&r.run, path).String(); r.sound(path) && value != "" {
+				r.at(path, path, must("empty where cluster.kind is kind", strconv.Quote(value), "delete it, or write cluster.kind: existing"))
+			}
+		}
+		if r.sound("cluster.kubernetes") && c.Kubernetes == "" {
+			r.at("cluster.kubernetes", "cluster.kubernetes", must("a Kubernetes version such as v1.36.3", `""`, "write v and all three numbers"))
+		}
+		return
+	}
+	if r.sound("cluster.workers") && c.Workers != 0 {
+		r.at("cluster.workers", "cluster.workers", must("0 where cluster.kind is existing", strconv.Itoa(c.Workers), "delete it, the cluster has the nodes it has"))
+	}
+	if _, given := r.where["cluster.kubernetes"]; !given {
+		c.Kubernetes = "" // the default is a kind cluster's
+	} else if r.sound("cluster.kubernetes") && c.Kubernetes != "" {
+		r.at("cluster.kubernetes", "cluster.kubernetes", must("empty where cluster.kind is existing", strconv.Quote(c.Kubernetes), "delete it, the cluster has the version it has"))
+	}
+}
+
+func (r *reader) validateImages() {
+	i := r.run.Images
+	names := make([]string, 0, len(i.PerImage))
+	for name := range i.PerImage {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		path, policy := "images.perImage."+name, i.PerImage[name]
+		if policy == "mirror" && i.Mirror == "" && r.sound("images.mirror") {
+			r.at(path, path, "is mirror, but there is none: give images.mirror as host[:port][/prefix]")
+		}
+		if policy == "bundle" && i.Bundle == "" && r.sound("images.bundle") {
+			r.at(path, path, "is bundle, but there is none: give images.bundle")
+		}
+	}
+}
+
+func (r *reader) usesPolicy(policy string) bool {
+	if r.run.Images.Policy == policy {
+		return true
+	}
+	for _, p := range r.run.Images.PerImage {
+		if p == policy {
+			return true
+		}
+	}
+	return false
+}
+
+// exists checks that the file named at path, if any, is there.
+func (r *reader) exists(path, what, mend string) {
+	file := at(&r.run, path).String()
+	if !r.sound(path) || file == "" {
+		return
+	}
+	_, err := os.Stat(file)
+	if err == nil {
+		return
+	}
+	if strings.Contains(file, "/~/") {
+		mend = "~ is not expanded, write the whole path"
+	}
+	reason := "nothing is there"
+	if !os.IsNotExist(err) {
+		reason = err.Error()
+	}
+	r.at(path, path, fmt.Sprintf("must be the path of %s (looked at %s: %s): %s", what, file, reason, mend))
+}
+
+// sound reports whether none of the paths had a value that was refused.
+func (r *reader) sound(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool { return r.broken[p] })
+}
+
+// at reports a problem of path at the place where key was given, or where the
+// nearest thing above it was.
+func (r *reader) at(key, path, text string) {
+	for {
+		if p, given := r.where[key]; given {
+			r.add(p, path, text)
+			return
+		}
+		i := strings.LastIndex(key, ".")
+		if i < 0 {
+			r.add(place{line: 1, column: 1}, path, text)
+			return
+		}
+		key = key[:i]
+	}
+}
