@@ -42,6 +42,10 @@ const Missing Outcome = "missing"
 // Unsupported is given to a check whose required features the platform does not claim.
 const Unsupported Outcome = "unsupported"
 
+// Contradictory is given by Judge to a check whose records cannot all be true:
+// two for one attempt, or an outcome that the plan rules out.
+const Contradictory Outcome = "contradictory"
+
 // Check is one promise about a platform. ID is area.subject[.case], lower case,
 // and never used again for something else; the spec file, DAG and sabotage
 // folder carry the same name.

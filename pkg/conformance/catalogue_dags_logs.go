@@ -1,0 +1,71 @@
+package conformance
+
+// The checks of the area dags: how files become DAGs while the platform runs.
+var (
+	DAGsAppears = Check{
+		ID: "dags.appears", Title: "shows a DAG whose file was added",
+		Level: Core, Requires: []Feature{FeatureMountedDAGs},
+		Sources: []string{"Airflow documentation: DAG File Processing", "apache/airflow#60500", "helm/charts#22637"},
+		Since:   firstVersion,
+		Why:     "A delivery that stopped leaves every pod Ready and every DAG at yesterday's version.",
+	}
+	DAGsImportError = Check{
+		ID: "dags.import_error", Title: "reports an import error with its file and line and keeps the other DAGs",
+		Level: Core, Requires: []Feature{FeatureMountedDAGs},
+		Sources: []string{"Airflow documentation: DAG File Processing"},
+		Since:   firstVersion,
+		Why:     "One broken file must not take other teams' DAGs away, and its author must be told where it broke.",
+	}
+	DAGsRecovery = Check{
+		ID: "dags.recovery", Title: "takes a corrected DAG file up again",
+		Level: Core, Requires: []Feature{FeatureMountedDAGs},
+		Sources: []string{"Airflow documentation: DAG File Processing", "apache/airflow#27625"},
+		Since:   firstVersion,
+		Why:     "An import error that outlives its correction makes people restart components to get a fix out.",
+	}
+)
+
+func dagChecks() []Check { return []Check{DAGsAppears, DAGsImportError, DAGsRecovery} }
+
+// The checks of the area logs: what a task wrote can be read, then and later.
+var (
+	LogsPersisted = Check{
+		ID: "logs.persisted", Title: "keeps a task's log in the object store after its pod is gone",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor, FeatureObjectStorageLogs},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#39225", "helm/charts#22294"},
+		Since:   firstVersion,
+		Why:     "Task pods are removed when they end; a log that was not stored by then is lost with the reason of the failure.",
+	}
+	LogsPerTry = Check{
+		ID: "logs.per_try", Title: "keeps a log of its own for every try",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor},
+		Sources: []string{"Airflow documentation: Logging for Tasks"},
+		Since:   firstVersion,
+		Why:     "The log of the try that failed is the one that is needed, and the retry must not overwrite it.",
+	}
+	LogsLive = Check{
+		ID: "logs.live", Title: "shows the log of a task while it runs",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#65754", "apache/airflow#21111"},
+		Since:   firstVersion,
+		Why:     "Nobody can tell a slow task from a stuck one when its log shows only after its end.",
+	}
+	LogsContent = Check{
+		ID: "logs.content", Title: "returns unicode, long lines and large logs whole",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor},
+		Sources: []string{"Airflow documentation: Logging for Tasks"},
+		Since:   firstVersion,
+		Why:     "A log that is cut or garbled on its way through store and API hides the line that matters.",
+	}
+	LogsForcedDeletion = Check{
+		ID: "logs.forced_deletion", Title: "explains what became of the log of a pod deleted by force",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#46159"},
+		Since:   firstVersion,
+		Why:     "An eviction leaves no time to upload; an empty page without a word sends people after the wrong fault.",
+	}
+)
+
+func logChecks() []Check {
+	return []Check{LogsPersisted, LogsPerTry, LogsLive, LogsContent, LogsForcedDeletion}
+}
