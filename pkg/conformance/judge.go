@@ -224,7 +224,8 @@ func (s sums) verdict() Verdict {
 func decide(checks []Judged, errs []string) (Verdict, string) {
 	s := split(checks)
 	decisive := s.passed + len(s.failed) + len(s.open)
-	switch v := s.verdict(); {
+	v := s.verdict()
+	switch {
 	case v == NotConformant:
 		return v, fmt.Sprintf("%s failed: %s", count(len(s.failed), "check"), strings.Join(s.failed, ", "))
 	case v == Inconclusive && s.passed == 0:
