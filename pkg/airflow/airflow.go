@@ -5,6 +5,7 @@ package airflow
 import (
 	"context"
 	"io"
+	"net/http"
 	"time"
 )
 
@@ -67,7 +68,8 @@ type DAG struct {
 // ImportError is a DAG file that could not be imported.
 type ImportError struct {
 	ID        int       `json:"import_error_id"`
-	Filename  string    `json:"filename"`
+	Filename  string    `json:"filename"`              // relative to the bundle
+	Bundle    string    `json:"bundle_name,omitempty"` // "" with API v1
 	Trace     string    `json:"stack_trace"`
 	Timestamp time.Time `json:"timestamp"`
 }
@@ -96,6 +98,11 @@ type TaskInstance struct {
 	Started  time.Time `json:"start_date,omitzero"`
 	Ended    time.Time `json:"end_date,omitzero"`
 	Operator string    `json:"operator"`
+
+	Queued    time.Time `json:"queued_when,omitzero"`
+	Scheduled time.Time `json:"scheduled_when,omitzero"`
+	Executor  string    `json:"executor,omitempty"` // "" is the default executor
+	Pool      string    `json:"pool,omitempty"`
 }
 
 // LogEntry is one line of a task's log.
@@ -141,6 +148,7 @@ type Client interface {
 	Version(ctx context.Context) (Version, error)
 	Health(ctx context.Context) (Health, error)
 	DAG(ctx context.Context, id string) (DAG, error)
+	// DAGs returns all DAGs by id, those marked stale included.
 	DAGs(ctx context.Context) ([]DAG, error)
 	ImportErrors(ctx context.Context) ([]ImportError, error)
 	// SetPaused pauses or unpauses a DAG.
@@ -156,7 +164,8 @@ type Client interface {
 	TaskLog(ctx context.Context, ref TaskRef, continuation string) (TaskLog, error)
 	// FollowLog streams the log of a running try until it ends or ctx does; emit is called for each entry in order.
 	FollowLog(ctx context.Context, ref TaskRef, emit func(LogEntry) error) error
-	// XCom returns the value of one XCom entry, decoded from JSON.
+	// XCom returns the value of one XCom entry, decoded from JSON: numbers are
+	// float64, except that integers which it cannot hold are json.Number.
 	XCom(ctx context.Context, dag, run, task string, mapIndex int, key string) (any, error)
 	// DeleteRun removes a run with its task instances.
 	DeleteRun(ctx context.Context, dag, run string) error
@@ -169,4 +178,7 @@ type Options struct {
 	Password string
 	// Record, when set, gets one line for each request: method, path, status, duration.
 	Record io.Writer
+	// Transport, when set, carries the requests, for TLS roots or a proxy. Nil
+	// is a plain one that reads nothing from the environment.
+	Transport http.RoundTripper
 }
