@@ -1,0 +1,152 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/airworthy/airworthy/pkg/airflow"
+	"github.com/airworthy/airworthy/pkg/await"
+)
+
+// LiveLog is what the API gave of a task's log while the task was running.
+type LiveLog struct {
+	State airflow.State `json:"state"` // of the task instance, read after the log
+	Text  string        `json:"text"`  // as far as it was needed
+	Err   string        `json:"err,omitempty"`
+}
+
+// Killed is a run whose first try lost its pod in the middle.
+type Killed struct {
+	Run  Run     `json:"run"`
+	Pod  string  `json:"pod"` // the pod that was deleted by force
+	Live LiveLog `json:"live"`
+}
+
+// KilledRun starts a run, waits until its task prints, reads the log as a user
+// would who follows it, deletes the pod by force, and waits for the run's end.
+// It happens once for all checks that look at it.
+func (s *Session) KilledRun(ctx context.Context, dag, task string) (Killed, error) {
+	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
+	defer cancel()
+	killed, err := once(ctx, s.suite.sharedDir(), "killed-"+dag, func(ctx context.Context) (Killed, error) {
+		return s.killInTheMiddle(ctx, dag, task)
+	})
+	s.fact("killed-"+dag, killed)
+	return killed, err
+}
+
+func (s *Session) killInTheMiddle(ctx context.Context, dag, task string) (Killed, error) {
+	var killed Killed
+	if _, err := s.start(ctx, dag); err != nil {
+		return killed, err
+	}
+	if _, err := s.waitRunning(ctx, dag, task); err != nil {
+		return killed, err
+	}
+	killed.Live = s.readLive(ctx, airflow.TaskRef{DAG: dag, Run: s.runID(), Task: task, MapIndex: -1, Try: 1}, "has begun")
+
+	pods, err := s.Pods(ctx, Run{DAGRun: airflow.DAGRun{DAG: dag, ID: s.runID()}})
+	if err != nil {
+		return killed, err
+	}
+	if len(pods) != 1 {
+		return killed, fmt.Errorf("kill the pod of %s: %d pods belong to it: %v", task, len(pods), pods.Names())
+	}
+	killed.Pod = pods[0].Name
+	if err := s.killPod(ctx, killed.Pod); err != nil {
+		return killed, err
+	}
+	killed.Run, err = s.finish(ctx, dag)
+	return killed, err
+}
+
+// waitRunning waits until Airflow says that the task runs.
+func (s *Session) waitRunning(ctx context.Context, dag, task string) (airflow.TaskInstance, error) {
+	return await.Until(ctx, fmt.Sprintf("task %s of %s to run", task, dag), everyRun,
+		func(ctx context.Context) (airflow.TaskInstance, error) {
+			instances, err := s.Airflow.TaskInstances(ctx, dag, s.runID())
+			if err != nil {
+				return airflow.TaskInstance{}, err
+			}
+			for _, instance := range instances {
+				if instance.Task == task {
+					return instance, nil
+				}
+			}
+			return airflow.TaskInstance{}, fmt.Errorf("the run has no task instance %s yet", task)
+		},
+		func(instance airflow.TaskInstance) error {
+			switch {
+			case instance.State == airflow.Running:
+				return nil
+			case instance.State.Finished():
+				return await.Stop(fmt.Errorf("it is %s already", instance.State))
+			}
+			return fmt.Errorf("it is %q", instance.State)
+		})
+}
+
+// readLive reads the log of a running try until it holds want. What goes wrong
+// is a fact for the check, not an error of the scenario.
+func (s *Session) readLive(ctx context.Context, ref airflow.TaskRef, want string) LiveLog {
+	ctx, cancel := context.WithTimeout(ctx, s.scaled(30*time.Second))
+	defer cancel()
+	var live LiveLog
+	log, err := await.Until(ctx, "the running task's log to hold "+want, everyDAG,
+		func(ctx context.Context) (airflow.TaskLog, error) { return s.Airflow.TaskLog(ctx, ref, "") },
+		func(log airflow.TaskLog) error {
+			if strings.Contains(log.Text(), want) {
+				return nil
+			}
+			return fmt.Errorf("it says %.300q", log.Text())
+		})
+	if live.Text = log.Text(); len(live.Text) > 4096 {
+		live.Text = live.Text[:4096]
+	}
+	if err != nil {
+		live.Err = err.Error()
+	}
+	fresh, cancelFresh := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancelFresh()
+	instances, err := s.Airflow.TaskInstances(fresh, ref.DAG, ref.Run)
+	if err != nil && live.Err == "" {
+		live.Err = err.Error()
+	}
+	for _, instance := range instances {
+		if instance.Task == ref.Task {
+			live.State = instance.State
+		}
+	}
+	return live
+}
+
+// RunWithSchedulerKilled starts a run, kills every scheduler pod by force while
+// the named task runs, and waits for the run's end.
+func (s *Session) RunWithSchedulerKilled(ctx context.Context, dag, task string) (Run, error) {
+	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
+	defer cancel()
+	if _, err := s.start(ctx, dag); err != nil {
+		return Run{}, err
+	}
+	if _, err := s.waitRunning(ctx, dag, task); err != nil {
+		return Run{}, err
+	}
+	pods, err := s.componentPods(ctx, "scheduler")
+	if err != nil {
+		return Run{}, err
+	}
+	if len(pods) == 0 {
+		return Run{}, errors.New("kill the scheduler: it has no pod")
+	}
+	for _, pod := range pods {
+		if err := s.killPod(ctx, pod.Name); err != nil {
+			return Run{}, err
+		}
+	}
+	run, err := s.finish(ctx, dag)
+	s.fact("run-"+dag, run)
+	return run, err
+}

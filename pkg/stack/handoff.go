@@ -1,0 +1,107 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/images"
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+// Handoff is a standing stack as data: everything that another process needs
+// to use it. It holds secrets; files of it have mode 0600.
+type Handoff struct {
+	Name          string                `json:"name"`
+	Run           config.Run            `json:"run"`
+	Cluster       environment.Info      `json:"cluster"`
+	Release       platform.Release      `json:"release"`
+	Plan          platform.Plan         `json:"plan"`
+	Features      []conformance.Feature `json:"features"`
+	AirflowURL    string                `json:"airflowURL"` // from this machine
+	AirflowImage  string                `json:"airflowImage"`
+	AdminUser     string                `json:"adminUser"`
+	AdminPassword string                `json:"adminPassword"`
+	FernetKey     string                `json:"fernetKey"`
+	JWTSecret     string                `json:"jwtSecret"`
+	APISecretKey  string                `json:"apiSecretKey"`
+	Database      service.Endpoint      `json:"database"`
+	ObjectStorage service.Endpoint      `json:"objectStorage"` // the least-privilege user
+	ObjectAdmin   service.Endpoint      `json:"objectAdmin"`   // the root user
+	Images        []images.Resolution   `json:"images"`
+	Secrets       []string              `json:"secrets"` // every value that evidence must not hold
+	Started       time.Time             `json:"started"`
+	Ready         bool                  `json:"ready"` // false while Up is under way, or after it died
+}
+
+// HandoffPath is where the handoff of a stack lies below the state directory.
+func HandoffPath(state, name string) string { return filepath.Join(state, "stacks", name+".json") }
+
+// ReadHandoff reads the file of one stack.
+func ReadHandoff(path string) (Handoff, error) {
+	var h Handoff
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return h, fmt.Errorf("no stack is described by %s: bring one up with `airworthy up`: %w", path, err)
+	}
+	if err != nil {
+		return h, fmt.Errorf("read stack: %w", err)
+	}
+	if err := json.Unmarshal(data, &h); err != nil {
+		return h, fmt.Errorf("read stack %s: %w", path, err)
+	}
+	return h, nil
+}
+
+// WriteHandoff replaces the file at once, so that a reader never sees half of it.
+func WriteHandoff(path string, h Handoff) error {
+	data, err := json.MarshalIndent(h, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write stack: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write stack: %w", err)
+	}
+	temporary := path + ".tmp"
+	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+		return fmt.Errorf("write stack: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("write stack: %w", err)
+	}
+	return nil
+}
+
+// Standing lists the stacks that the state directory knows, half-made ones
+// included, ordered by name.
+func Standing(state string) ([]Handoff, error) {
+	paths, err := filepath.Glob(HandoffPath(state, "*"))
+	if err != nil {
+		return nil, fmt.Errorf("list stacks: %w", err)
+	}
+	var (
+		stacks []Handoff
+		errs   []error
+	)
+	for _, path := range paths {
+		h, err := ReadHandoff(path)
+		if err != nil {
+			errs = append(errs, err)
+			// A file that cannot be read still names a stack that can be removed.
+			h.Name = strings.TrimSuffix(filepath.Base(path), ".json")
+		}
+		stacks = append(stacks, h)
+	}
+	slices.SortFunc(stacks, func(a, b Handoff) int { return strings.Compare(a.Name, b.Name) })
+	return stacks, errors.Join(errs...)
+}

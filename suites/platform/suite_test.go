@@ -1,0 +1,24 @@
+//go:build e2e
+
+// Package platform holds the checks that one installed stack is enough for.
+// They run in parallel processes and keep apart by DAG id; the few that
+// disturb the platform or look back at the whole run are Serial and come last.
+package platform
+
+import (
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/airworthy/airworthy/pkg/harness"
+)
+
+var suite = harness.New("platform")
+
+func TestPlatform(t *testing.T) { suite.Run(t) }
+
+var _ = SynchronizedBeforeSuite(suite.Prepare, suite.Join)
+
+var _ = BeforeEach(suite.Begin)
+
+var _ = ReportAfterEach(suite.Record)
