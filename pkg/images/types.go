@@ -11,6 +11,13 @@ const (
 	Mirrored Source = "mirrored" // from the configured mirror, same digest as upstream's name
 	Built    Source = "built"    // from package registries by a recipe of this project
 	Bundled  Source = "bundled"  // from a bundle brought by hand
+
+	// Local was found in the container engine under the wanted name, with no
+	// record of a registry, recipe or bundle: made by hand, or loaded by others.
+	Local Source = "local"
+	// ByCluster is not held here at all: the nodes of a cluster that is not
+	// ours pull it by themselves.
+	ByCluster Source = "by-cluster"
 )
 
 // Ref is an image by the name that manifests use, such as apache/airflow:3.2.2.
@@ -24,6 +31,12 @@ const (
 	RoleService  Role = "service"  // a container beside the cluster
 	RoleWorkload Role = "workload" // runs in pods of the cluster
 )
+
+// Want is one image that a run needs.
+type Want struct {
+	Ref  Ref
+	Role Role
+}
 
 // Resolution is one image made available.
 type Resolution struct {

@@ -1,0 +1,22 @@
+package images
+
+import "context"
+
+// BuildResult is what a build left in the container engine.
+type BuildResult struct {
+	Local  string // name in the engine, below airworthy.local
+	ID     string // sha256 of the image's configuration
+	Recipe string
+	Hash   string // of the recipe and everything that goes into it
+	Cached bool   // it was there already
+}
+
+// Builder makes images from package registries.
+type Builder interface {
+	// Supports names the recipe for an image, and false when there is none.
+	Supports(ref string) (recipe string, ok bool)
+	// Hash is the one that an image built now would have.
+	Hash(ref string) (string, error)
+	// Build builds the image, or finds it built already.
+	Build(ctx context.Context, ref string) (BuildResult, error)
+}
