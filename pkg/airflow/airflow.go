@@ -165,7 +165,8 @@ type Client interface {
 	// FollowLog streams the log of a running try until it ends or ctx does; emit is called for each entry in order.
 	FollowLog(ctx context.Context, ref TaskRef, emit func(LogEntry) error) error
 	// XCom returns the value of one XCom entry, decoded from JSON: numbers are
-	// float64, except that integers which it cannot hold are json.Number.
+	// float64, except that integers which it cannot hold are json.Number;
+	// Python's tuples and sets are []any.
 	XCom(ctx context.Context, dag, run, task string, mapIndex int, key string) (any, error)
 	// DeleteRun removes a run with its task instances.
 	DeleteRun(ctx context.Context, dag, run string) error

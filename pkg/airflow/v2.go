@@ -124,7 +124,8 @@ func (c *clientV2) Tries(ctx context.Context, dag, run, task string, mapIndex in
 
 func (c *clientV2) XCom(ctx context.Context, dag, run, task string, mapIndex int, key string) (any, error) {
 	var w v2.XCom
-	query := url.Values{"map_index": {strconv.Itoa(mapIndex)}, "deserialize": {"true"}}
+	// deserialize=true would read a text as JSON once more: "42" came back as 42.
+	query := url.Values{"map_index": {strconv.Itoa(mapIndex)}, "deserialize": {"false"}}
 	if err := c.get(ctx, v2.TaskPath(dag, run, task)+"/xcomEntries/"+url.PathEscape(key), query, &w); err != nil {
 		return nil, err
 	}
@@ -135,7 +136,7 @@ func (c *clientV2) XCom(ctx context.Context, dag, run, task string, mapIndex int
 	if err != nil {
 		return nil, fmt.Errorf("decode XCom %s of %s: %w", key, task, err)
 	}
-	return v, nil
+	return v2.Sequences(v), nil
 }
 
 // pages reads a list to its end. What changes on the server between two pages

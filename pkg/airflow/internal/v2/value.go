@@ -57,3 +57,25 @@ func exact(f float64) (string, bool) {
 	}
 	return strconv.FormatInt(int64(f), 10), true
 }
+
+// Sequences replaces Python's tuples and sets, which Airflow stores as objects
+// that name the class, by arrays. Objects of other classes stay as stored.
+func Sequences(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		switch v["__classname__"] {
+		case "builtins.tuple", "builtins.set", "builtins.frozenset":
+			if data, ok := v["__data__"].([]any); ok {
+				return Sequences(data)
+			}
+		}
+		for k, e := range v {
+			v[k] = Sequences(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = Sequences(e)
+		}
+	}
+	return v
+}
