@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -150,19 +151,61 @@ func (d *Dir) Log(f File) (io.WriteCloser, error) {
 	return d.redactor.Writer(file), nil
 }
 
-// ReadFile returns the content of f.
+// Import copies the regular files below the folder src to below f, redacted.
+// It takes in what another program exported; links are left out.
+func (d *Dir) Import(f File, src string) error {
+	err := filepath.WalkDir(src, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(src, path)
+		if err != nil {
+			return err
+		}
+		return d.importFile(join(string(f), strings.Split(filepath.ToSlash(rel), "/")), path)
+	})
+	if err != nil {
+		return fmt.Errorf("import into %s: %w", f, err)
+	}
+	return nil
+}
+
+func (d *Dir) importFile(f File, path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := d.Log(f)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}
+
+// ReadFile returns the content of f. The error does not say where the run
+// directory lies: it may end in a report, which is the same on every machine.
 func (d *Dir) ReadFile(f File) ([]byte, error) {
 	if err := f.valid(); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(d.Abs(f))
+	data, err := os.ReadFile(d.Abs(f))
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f, err)
+	}
+	return data, nil
 }
 
 // ReadJSON decodes f into v.
 func (d *Dir) ReadJSON(f File, v any) error {
 	data, err := d.ReadFile(f)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", f, err)
+		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("read %s: %w", f, err)

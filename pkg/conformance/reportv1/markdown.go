@@ -1,0 +1,281 @@
+package reportv1
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/airworthy/airworthy/pkg/conformance"
+)
+
+// shownEvidence is how many paths are listed for a check; the rest is counted.
+const shownEvidence = 8
+
+// Markdown writes the document for people: the verdict first, then what did
+// not pass with reason and evidence, then what was tested and all the rest.
+func Markdown(d Document) []byte {
+	m := &page{}
+	m.line("# %s: %s", text(d.Run), d.Verdict)
+	m.line("")
+	m.line("**%s** — %s.", headline(d.Verdict), text(strings.TrimSuffix(d.Reason, ".")))
+	m.line("")
+	m.tested(d)
+	m.list("Problems outside the checks", d.Problems)
+	m.list("What does not fit together", d.Errors)
+	m.checks(d, "Failed", conformance.Failed)
+	m.checks(d, "Not decided", conformance.Contradictory, conformance.Blocked, conformance.Missing, conformance.Skipped)
+	m.areas(d)
+	m.all(d)
+	m.unsupported(d)
+	m.images(d)
+	m.timings(d)
+	m.line("## How to reproduce")
+	m.line("")
+	m.line("```sh")
+	m.line("%s", d.Reproduce.Command)
+	m.line("```")
+	m.line("")
+	m.line("airworthy %s. This page follows from the files beside it: `airworthy verify` makes it again.", text(d.Reproduce.Airworthy))
+	return []byte(m.b.String())
+}
+
+func headline(v conformance.Verdict) string {
+	switch v {
+	case conformance.Conformant:
+		return "✅ Conformant"
+	case conformance.NotConformant:
+		return "❌ Not conformant"
+	}
+	return "⚠️ Inconclusive"
+}
+
+type page struct{ b strings.Builder }
+
+func (m *page) line(format string, args ...any) {
+	fmt.Fprintf(&m.b, format, args...)
+	m.b.WriteByte('\n')
+}
+
+// table writes a table; every cell is Markdown already.
+func (m *page) table(head []string, rows [][]string) {
+	m.line("| %s |", strings.Join(head, " | "))
+	m.line("|%s", strings.Repeat(" --- |", len(head)))
+	for _, row := range rows {
+		m.line("| %s |", strings.Join(row, " | "))
+	}
+	m.line("")
+}
+
+func (m *page) tested(d Document) {
+	t := d.Tested
+	rows := [][]string{
+		{"Platform", fmt.Sprintf("%s adapter, chart %s %s", text(t.Platform.Adapter), text(cmp.Or(t.Platform.Chart, "unknown")), text(t.Platform.Version))},
+		{"Chart digest", code(t.Platform.Digest)},
+		{"Airflow", version(cmp.Or(t.Airflow.Reported, t.Airflow.Asked), t.Airflow.Image, t.Images)},
+		{"Kubernetes", fmt.Sprintf("%s, %s, %s", version(t.Kubernetes.Version, t.Kubernetes.Image, t.Images), text(t.Kubernetes.Kind), plural(t.Kubernetes.Nodes, "node"))},
+		{"Database", text(t.Database.Kind) + " " + version(t.Database.Version, t.Database.Image, t.Images)},
+		{"Object storage", text(t.ObjectStorage.Kind) + " " + version(t.ObjectStorage.Version, t.ObjectStorage.Image, t.Images)},
+		{"Features claimed", text(cmp.Or(strings.Join(t.Features, ", "), "none"))},
+		{"Profile", text(string(d.Profile))},
+		{"Run", fmt.Sprintf("%s to %s, %s", cmp.Or(d.Timings.Started, "?"), cmp.Or(d.Timings.Ended, "?"), clock(d.Timings.Seconds.Total))},
+	}
+	if t.Airflow.Reported != "" && t.Airflow.Reported != t.Airflow.Asked {
+		rows[2][1] += fmt.Sprintf(" (**%s was asked for**)", text(t.Airflow.Asked))
+	}
+	for i := range rows {
+		rows[i][1] = cmp.Or(strings.TrimSpace(rows[i][1]), "–")
+	}
+	m.table([]string{"Tested", ""}, rows)
+}
+
+// version gives a version with the image that it ran from, and what that was.
+func version(v, ref string, images []Image) string {
+	if ref == "" {
+		return text(v)
+	}
+	for _, img := range images {
+		if img.Ref == ref {
+			return strings.TrimSpace(fmt.Sprintf("%s (%s: %s)", text(v), code(ref), img.Content))
+		}
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s (%s: of unknown origin)", text(v), code(ref)))
+}
+
+func (m *page) list(title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
+	m.line("## %s", title)
+	m.line("")
+	for _, item := range items {
+		m.line("- %s", text(item))
+	}
+	m.line("")
+}
+
+// checks describes each check of these outcomes, in this order.
+func (m *page) checks(d Document, title string, outcomes ...conformance.Outcome) {
+	first := true
+	for _, o := range outcomes {
+		for _, c := range d.Checks {
+			if c.Outcome != o {
+				continue
+			}
+			if first {
+				m.line("## %s", title)
+				m.line("")
+				first = false
+			}
+			m.check(c)
+		}
+	}
+}
+
+func (m *page) check(c Check) {
+	m.line("### %s %s", mark(c.Outcome), code(c.ID))
+	m.line("")
+	m.line("The platform %s: **%s**", text(c.Title), c.Outcome)
+	m.line("")
+	for line := range strings.Lines(c.Reason) {
+		m.line("> %s  ", text(strings.TrimRight(line, "\n")))
+	}
+	m.line("")
+	m.line("%s", text(c.Why))
+	m.line("")
+	for i, e := range c.Evidence {
+		if i == shownEvidence {
+			m.line("- and %d more beside them", len(c.Evidence)-i)
+			break
+		}
+		m.line("- [%s](<%s>)", text(e), strings.NewReplacer("<", "%3C", ">", "%3E", "\n", "%0A").Replace(e))
+	}
+	if len(c.Evidence) > 0 {
+		m.line("")
+	}
+}
+
+func (m *page) areas(d Document) {
+	m.line("## Areas")
+	m.line("")
+	var rows [][]string
+	for _, a := range d.Areas {
+		k := a.Counts
+		rows = append(rows, []string{
+			text(a.Name), cmp.Or(string(a.Verdict), "–"), number(k.Passed), number(k.Failed),
+			number(k.Blocked + k.Missing + k.Skipped + k.Contradictory), number(k.Unsupported),
+		})
+	}
+	k := d.Counts
+	rows = append(rows, []string{
+		"**all**", "**" + string(d.Verdict) + "**", number(k.Passed), number(k.Failed),
+		number(k.Blocked + k.Missing + k.Skipped + k.Contradictory), number(k.Unsupported),
+	})
+	m.table([]string{"Area", "Verdict", "Passed", "Failed", "Not decided", "Unsupported"}, rows)
+}
+
+func (m *page) all(d Document) {
+	m.line("## Checks")
+	m.line("")
+	var rows [][]string
+	for _, c := range d.Checks {
+		rows = append(rows, []string{
+			mark(c.Outcome) + " " + string(c.Outcome), code(c.ID), text(c.Title), text(string(c.Level)),
+			number(len(c.Attempts)), fmt.Sprintf("%.1f s", c.Seconds),
+		})
+	}
+	m.table([]string{"Outcome", "Check", "The platform", "Level", "Attempts", "Time"}, rows)
+}
+
+func (m *page) unsupported(d Document) {
+	var items []string
+	for _, c := range d.Checks {
+		if c.Outcome == conformance.Unsupported {
+			items = append(items, c.ID+": "+c.Reason)
+		}
+	}
+	m.list("Not supported here, and so not tested", items)
+}
+
+func (m *page) images(d Document) {
+	m.line("## Images")
+	m.line("")
+	var rows [][]string
+	for _, img := range d.Tested.Images {
+		rows = append(rows, []string{
+			code(img.Ref), text(img.Role), text(img.Content), code(cmp.Or(img.Digest, img.ID)), text(img.From),
+		})
+	}
+	m.table([]string{"Image", "Role", "What it is", "Digest", "From"}, rows)
+}
+
+func (m *page) timings(d Document) {
+	m.line("## Times")
+	m.line("")
+	var rows [][]string
+	for _, s := range d.Timings.Setup {
+		row := []string{"set-up: " + text(s.Name), clock(s.Offset), clock(s.Seconds)}
+		if s.Error != "" {
+			row[0] += " ❌ " + text(s.Error)
+		}
+		rows = append(rows, row)
+	}
+	t := d.Timings.Seconds
+	rows = append(rows,
+		[]string{"**set-up**", "", clock(t.Setup)},
+		[]string{"**checks**", "", clock(t.Checks)},
+		[]string{"**clean-up**", "", clock(t.Cleanup)},
+		[]string{"**total**", "", clock(t.Total)})
+	m.table([]string{"Part", "Began after", "Took"}, rows)
+	share := ""
+	if d.Harness.CPUShare != nil {
+		share = fmt.Sprintf(", %.1f%% of the run's", *d.Harness.CPUShare*100)
+	}
+	m.line("airworthy itself used %.0f MB of memory at most and %.1f s of CPU%s.",
+		float64(d.Harness.MaxRSSBytes)/1e6, d.Harness.CPUSeconds, share)
+	m.line("")
+}
+
+func mark(o conformance.Outcome) string {
+	switch o {
+	case conformance.Passed:
+		return "✅"
+	case conformance.Failed:
+		return "❌"
+	case conformance.Unsupported:
+		return "➖"
+	}
+	return "⚠️"
+}
+
+var escaper = strings.NewReplacer(
+	`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`,
+	"\r", "", "\n", " ", "\t", " ")
+
+// text escapes s to one line that Markdown shows as it is.
+func text(s string) string { return escaper.Replace(s) }
+
+// code shows s as code on one line; a bar would end a table's cell even there.
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`, "\r", "", "\n", " ").Replace(s) + "`"
+}
+
+func number(n int) string { return fmt.Sprint(n) }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// clock writes seconds as people read them.
+func clock(s float64) string {
+	if s < 120 {
+		return fmt.Sprintf("%.1f s", s)
+	}
+	whole := int(s + 0.5)
+	return fmt.Sprintf("%d min %02d s", whole/60, whole%60)
+}
