@@ -1,0 +1,74 @@
+# airworthy: `make e2e` gives a verdict, `make test` tests airworthy itself.
+# Both bring what this machine lacks; only a Go toolchain must be there.
+
+BIN  := bin
+GO   ?= go
+# Arguments of the commands, such as: make e2e ARGS="-f environments/multinode.yaml --keep"
+ARGS ?=
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/airworthy
+
+# A checkout that git refuses to read (another owner) must build all the same.
+VCS   := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
+BUILD := -trimpath -buildvcs=$(VCS) -ldflags='-s -w'
+
+LINT_VERSION := v2.13.0
+LINT         := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)/golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help e2e test build vet unit lint python bench sabotage docs clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+e2e: build ## bring a platform up, check it, give a verdict, remove it
+	$(BIN)/airworthy doctor --fix
+	$(BIN)/airworthy e2e $(ARGS)
+
+test: vet unit lint ## test airworthy itself, without a cluster
+
+build: ## build airworthy and what it runs into bin/
+	@command -v $(GO) >/dev/null || { echo "make: no Go toolchain: install the Go that go.mod names" >&2; exit 2; }
+	@mkdir -p $(BIN)
+	$(GO) build $(BUILD) -o $(BIN)/airworthy ./cmd/airworthy
+	$(GO) build $(BUILD) -o $(BIN)/ginkgo github.com/onsi/ginkgo/v2/ginkgo
+	$(GO) test -c $(BUILD) -tags e2e -o $(BIN)/platform.test ./suites/platform
+
+vet: ## go vet, the suites included
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./suites/...
+
+unit: python ## unit tests, and every DAG file imported by Airflow 2 and 3
+	$(GO) test ./...
+
+# The DAG files are imported by real Airflow installations: that needs a Python
+# that can make environments. Debian splits it into packages.
+python:
+	@for p in python3.12 python3.11 python3.10 python3; do \
+	  $$p -c 'import sys, venv, ensurepip; assert (3, 10) <= sys.version_info[:2] <= (3, 12)' 2>/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "make: installing python3 and python3-venv for the DAG tests"; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3 python3-venv; \
+	else echo "make: the DAG tests need a Python of 3.10 to 3.12 with venv and pip: install one" >&2; exit 2; fi
+
+lint: $(LINT) ## golangci-lint, built once into the cache
+	$(LINT) run --timeout 5m
+
+$(LINT):
+	@mkdir -p $(@D)
+	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+bench: build ## measure the floor by hand, and compare the last run with it
+	$(BIN)/airworthy doctor --fix
+	$(BIN)/airworthy bench $(ARGS)
+	$(GO) test -run '^$$' -bench . -benchtime 200ms ./pkg/...
+
+sabotage: build ## break the platform on purpose: every check must notice
+	$(BIN)/airworthy doctor --fix
+	$(BIN)/airworthy sabotage $(ARGS)
+
+docs: build ## write the pages that are made from the code
+	$(BIN)/airworthy checks -o markdown > docs/checks.md
+
+clean: ## remove bin/ and out/, and every stack that airworthy left standing
+	@if [ -x $(BIN)/airworthy ]; then $(BIN)/airworthy down --all; fi
+	rm -rf $(BIN) out

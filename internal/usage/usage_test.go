@@ -1,0 +1,68 @@
+package usage
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// proc makes a /proc of the given files.
+func proc(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func stat(pid, parent, pages int, name string) string {
+	s := strconv.Itoa(pid) + " (" + name + ") S " + strconv.Itoa(parent)
+	for range 19 {
+		s += " 0"
+	}
+	return s + " " + strconv.Itoa(pages) + " 0 0\n"
+}
+
+func TestTreeMemory(t *testing.T) {
+	dir := proc(t, map[string]string{
+		"1/stat":   stat(1, 0, 1000, "init"),
+		"10/stat":  stat(10, 1, 100, "airworthy"),
+		"11/stat":  stat(11, 10, 20, "ginkgo"),
+		"12/stat":  stat(12, 11, 3, "odd ) (name"),
+		"20/stat":  stat(20, 1, 500, "other"),
+		"21/stat":  "torn",
+		"self/x":   "",
+		"uptime/x": "",
+	})
+	if got, want := treeMemory(dir, 10, 4096), int64(123*4096); got != want {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
+func TestMachineCPU(t *testing.T) {
+	dir := proc(t, map[string]string{"stat": "cpu  100 20 30 9999 888 5 6 0 0 0\ncpu0 1 1 1\n"})
+	if got, want := machineCPU(dir), 1610*time.Millisecond; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := machineCPU(t.TempDir()); got != 0 {
+		t.Errorf("without the file: got %s, want 0", got)
+	}
+}
+
+func TestSamplerSeesItself(t *testing.T) {
+	s := Start(time.Hour)
+	s.Stop()
+	s.Stop()
+	if u := s.Now(); u.PeakMemory < 1<<20 || u.Took <= 0 || u.CPU < 0 {
+		t.Errorf("got %+v", u)
+	}
+}
