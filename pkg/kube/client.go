@@ -1,0 +1,104 @@
+// Package kube is what the harness does to and learns from a cluster: pods and
+// their logs, watched and kept as facts; commands, files and ports of pods;
+// objects, applied and dumped. It knows Kubernetes only: which pod belongs to
+// what is for its callers to say, by labels.
+package kube
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// Client talks to one cluster about one namespace. It is safe for concurrent use.
+type Client struct {
+	rest      *rest.Config
+	set       kubernetes.Interface
+	namespace string
+}
+
+// New makes a client for a namespace; it connects to nothing yet.
+func New(config *rest.Config, namespace string) (*Client, error) {
+	config = rest.CopyConfig(config)
+	// Deprecation warnings would go to standard error, between other output.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	set, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for %s: %w", config.Host, err)
+	}
+	return &Client{rest: config, set: set, namespace: namespace}, nil
+}
+
+// In is the same client for another namespace.
+func (c *Client) In(namespace string) *Client {
+	return &Client{rest: c.rest, set: c.set, namespace: namespace}
+}
+
+// Namespace is the one that this client is for.
+func (c *Client) Namespace() string { return c.namespace }
+
+// REST is the configuration of the connection.
+func (c *Client) REST() *rest.Config { return rest.CopyConfig(c.rest) }
+
+// Typed is the client for everything that this package has no word for.
+func (c *Client) Typed() kubernetes.Interface { return c.set }
+
+// Pods lists the pods that match a label selector ("" for all), oldest first.
+func (c *Client) Pods(ctx context.Context, selector string) ([]PodFact, error) {
+	list, err := c.set.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, fmt.Errorf("list pods of namespace %s: %w", c.namespace, err)
+	}
+	facts := make([]PodFact, 0, len(list.Items))
+	for i := range list.Items {
+		facts = append(facts, NewPodFact(&list.Items[i]))
+	}
+	slices.SortFunc(facts, comparePods)
+	return facts, nil
+}
+
+// Pod gives one pod.
+func (c *Client) Pod(ctx context.Context, name string) (PodFact, error) {
+	pod, err := c.set.CoreV1().Pods(c.namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return PodFact{}, fmt.Errorf("get pod %s/%s: %w", c.namespace, name, err)
+	}
+	return NewPodFact(pod), nil
+}
+
+// Deletion says how to delete a pod. The zero value leaves the grace period to
+// the pod.
+type Deletion struct {
+	Grace time.Duration // how long its processes may take to end; 0 leaves it to the pod
+	// Force removes the object at once, without waiting for the node: the
+	// processes may run on for a moment.
+	Force bool
+	UID   string // delete only this incarnation of the name; "" for any
+}
+
+// DeletePod asks for a pod's deletion and does not wait for its end. A pod
+// that is gone already is an error for which NotFound is true.
+func (c *Client) DeletePod(ctx context.Context, name string, how Deletion) error {
+	var o metav1.DeleteOptions
+	if how.Grace > 0 || how.Force {
+		seconds := int64(how.Grace.Round(time.Second) / time.Second)
+		if how.Force {
+			seconds = 0
+		}
+		o.GracePeriodSeconds = &seconds
+	}
+	if how.UID != "" {
+		uid := types.UID(how.UID)
+		o.Preconditions = &metav1.Preconditions{UID: &uid}
+	}
+	if err := c.set.CoreV1().Pods(c.namespace).Delete(ctx, name, o); err != nil {
+		return fmt.Errorf("delete pod %s/%s: %w", c.namespace, name, err)
+	}
+	return nil
+}
