@@ -20,6 +20,7 @@ type Spec struct {
 	Namespace      string
 	Stack          string            // value of the stack label put on every object
 	AirflowVersion string            // such as 3.2.2
+	AirflowImage   string            // empty for apache/airflow:<AirflowVersion>
 	ChartPath      string            // a folder or .tgz; empty for the adapter's own chart
 	Executor       string            // KubernetesExecutor
 	DAGDelivery    string            // mounted | baked

@@ -1,0 +1,98 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Validate says everything that is wrong with a spec at once.
+func (s Spec) Validate() error {
+	var errs []error
+	need := func(value, what string) {
+		if value == "" {
+			errs = append(errs, fmt.Errorf("%s is empty", what))
+		}
+	}
+	oneOf := func(value, what string, allowed ...string) {
+		for _, a := range allowed {
+			if value == a {
+				return
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s %q is not known: use %s", what, value, strings.Join(allowed, " or ")))
+	}
+	need(s.Release, "release name")
+	need(s.Namespace, "namespace")
+	need(s.Stack, "stack name")
+	need(s.AirflowVersion, "Airflow version")
+	need(s.AdminUser, "admin user")
+	need(s.AdminPassword, "admin password")
+	need(s.FernetKey, "fernet key")
+	need(s.JWTSecret, "JWT secret")
+	need(s.APISecretKey, "API secret key")
+	need(s.Database.Endpoint.FromPod, "database address")
+	oneOf(s.Executor, "executor", "KubernetesExecutor")
+	oneOf(s.DAGDelivery, "DAG delivery", DAGsMounted, DAGsBaked)
+	oneOf(s.LogStore, "log store", LogsObjectStorage, LogsVolume)
+	oneOf(s.Database.Kind, "database kind", "postgres")
+	if s.LogStore == LogsObjectStorage {
+		need(s.ObjectStorage.FromPod, "object storage address")
+		need(s.ObjectStorage.Bucket, "object storage bucket")
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("platform spec: %w", err)
+	}
+	return nil
+}
+
+// The choices of Spec.DAGDelivery and Spec.LogStore.
+const (
+	DAGsMounted       = "mounted"
+	DAGsBaked         = "baked"
+	LogsObjectStorage = "object-storage"
+	LogsVolume        = "volume"
+)
+
+// Image is the Airflow image in two parts.
+func (s Spec) Image() (repository, tag string) {
+	image := s.AirflowImage
+	if image == "" {
+		image = "apache/airflow:" + s.AirflowVersion
+	}
+	// A colon before the last slash belongs to a registry's port.
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		return image[:i], image[i+1:]
+	}
+	return image, "latest"
+}
+
+// DatabaseURL is the metadata database as SQLAlchemy wants it.
+func (s Spec) DatabaseURL() string {
+	e := s.Database.Endpoint
+	u := url.URL{Scheme: "postgresql+psycopg2", Host: e.FromPod, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
+	return u.String()
+}
+
+// LogFolder is where remote task logs go.
+func (s Spec) LogFolder() string { return "s3://" + s.ObjectStorage.Bucket + "/" + LogPrefix }
+
+// LogPrefix is the first part of every task log's key in the bucket.
+const LogPrefix = "task-logs"
+
+// LogConnection is the Airflow connection by which task logs are written and
+// read: the JSON form that Airflow takes from AIRFLOW_CONN_<ID>.
+func (s Spec) LogConnection() map[string]any {
+	return map[string]any{
+		"conn_type": "aws",
+		"login":     s.ObjectStorage.User,
+		"password":  s.ObjectStorage.Secret,
+		"extra": map[string]any{
+			"endpoint_url": "http://" + s.ObjectStorage.FromPod,
+			"region_name":  "us-east-1",
+			// A bucket is a path, not a host name that some DNS would have to know.
+			"config_kwargs": map[string]any{"s3": map[string]any{"addressing_style": "path"}},
+		},
+	}
+}

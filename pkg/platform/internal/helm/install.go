@@ -1,0 +1,153 @@
+package helm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/airworthy/airworthy/pkg/platform"
+)
+
+// Client installs into one cluster.
+type Client struct {
+	cfg  *rest.Config
+	kube kubernetes.Interface
+}
+
+// New makes a client; it sends nothing yet.
+func New(cfg *rest.Config) (*Client, error) {
+	cfg = prepare(cfg)
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make Kubernetes client: %w", err)
+	}
+	return &Client{cfg: cfg, kube: client}, nil
+}
+
+// Facts of the cluster that a rendering may depend on.
+func (c *Client) Facts() (version string, apis []string, err error) {
+	v, err := c.kube.Discovery().ServerVersion()
+	if err != nil {
+		return "", nil, fmt.Errorf("ask cluster for its version: %w", err)
+	}
+	set, err := action.GetVersionSet(c.kube.Discovery())
+	if err != nil {
+		return "", nil, fmt.Errorf("ask cluster for its APIs: %w", err)
+	}
+	return v.GitVersion, set, nil
+}
+
+// Status is the state of a release's last revision; found is false where there
+// is no such release.
+func (c *Client) Status(namespace, name string) (status release.Status, found bool, err error) {
+	cfg, err := configuration(c.cfg, namespace)
+	if err != nil {
+		return "", false, err
+	}
+	rel, err := cfg.Releases.Last(name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("read release %s: %w", name, err)
+	}
+	return rel.Info.Status, true, nil
+}
+
+// Install installs r and returns once all of its workloads are ready, with the
+// release's revision. It fails as soon as one of them cannot become ready.
+func (c *Client) Install(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress) (int, error) {
+	if err := c.ensureNamespace(ctx, r); err != nil {
+		return 0, err
+	}
+	return c.apply(ctx, r, timeout, progress, func(ctx context.Context, cfg *action.Configuration) (*release.Release, error) {
+		run := action.NewInstall(cfg)
+		run.ReleaseName, run.Namespace = r.Release, r.Namespace
+		run.Labels = r.Labels
+		run.Timeout = timeout
+		run.SkipSchemaValidation = true // done when r was rendered
+		return run.RunWithContext(ctx, r.chart, r.values)
+	})
+}
+
+// Upgrade moves an installed release to r; the same promises as Install.
+func (c *Client) Upgrade(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress) (int, error) {
+	return c.apply(ctx, r, timeout, progress, func(ctx context.Context, cfg *action.Configuration) (*release.Release, error) {
+		run := action.NewUpgrade(cfg)
+		run.Namespace = r.Namespace
+		run.Labels = r.Labels
+		run.Timeout = timeout
+		run.ResetValues = true
+		run.SkipSchemaValidation = true
+		return run.RunWithContext(ctx, r.Release, r.chart, r.values)
+	})
+}
+
+// apply runs a Helm action while it watches the release's pods. Helm waits for
+// its hooks by itself and for nothing else; a hook whose pod cannot start, or a
+// component that crashes in a loop, ends the action at once.
+func (c *Client) apply(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress,
+	run func(context.Context, *action.Configuration) (*release.Release, error)) (int, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not ready within %s", timeout))
+	defer cancel()
+	watch, err := c.watch(ctx, r, progress)
+	if err != nil {
+		return 0, err
+	}
+	helmCtx, stopHelm := context.WithCancelCause(ctx)
+	defer stopHelm(nil)
+	cfg, err := configuration(bound(helmCtx, c.cfg), r.Namespace)
+	if err != nil {
+		return 0, fmt.Errorf("set up Helm: %w", err)
+	}
+	type result struct {
+		rel *release.Release
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		rel, err := run(helmCtx, cfg)
+		done <- result{rel, err}
+	}()
+	for {
+		select {
+		case res := <-done:
+			if res.err != nil {
+				return 0, watch.explain(fmt.Errorf("install release %s: %w", r.Release, res.err))
+			}
+			return res.rel.Version, watch.untilReady(ctx)
+		case <-watch.changed:
+			if failure := watch.failure(); failure != nil {
+				stopHelm(failure)
+				return 0, watch.withLogs(failure)
+			}
+			watch.report()
+		case <-ctx.Done():
+			return 0, watch.explain(context.Cause(ctx))
+		}
+	}
+}
+
+// ensureNamespace makes the namespace with the release's labels where there is
+// none. One that exists is left as it is: it is somebody's.
+func (c *Client) ensureNamespace(ctx context.Context, r Rendered) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.Namespace, Labels: r.Labels}}
+	_, err := c.kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) || apierrors.IsForbidden(err) {
+		return nil // a namespace-bound account cannot ask; the install will say it if there is none
+	}
+	if err != nil {
+		return fmt.Errorf("create namespace %s: %w", r.Namespace, err)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package reference
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func spec() platform.Spec {
+	return platform.Spec{
+		Release: "flight", Namespace: "air", Stack: "golden", AirflowVersion: "3.2.2",
+		Executor: "KubernetesExecutor", DAGDelivery: platform.DAGsMounted, LogStore: platform.LogsObjectStorage,
+		DAGs: map[string]string{"one.py": "from airflow.sdk import DAG\n"},
+		Database: platform.DatabaseSpec{Kind: "postgres", Endpoint: service.Endpoint{
+			FromPod: "db:5432", Database: "airflow", User: "airflow", Secret: "p@ss/word"}},
+		ObjectStorage: service.Endpoint{FromPod: "store:9000", Bucket: "logs", User: "writer", Secret: "written"},
+		AdminUser:     "admin", AdminPassword: "let-me-in",
+		FernetKey: "fernet", JWTSecret: "jwt", APISecretKey: "api", NodePort: 30080,
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*platform.Spec)
+	}{
+		{"default", func(*platform.Spec) {}},
+		{"baked-volume-keep", func(s *platform.Spec) {
+			s.DAGDelivery, s.LogStore, s.KeepPods, s.NodePort = platform.DAGsBaked, platform.LogsVolume, true, 0
+			s.DAGs, s.ObjectStorage = nil, service.Endpoint{}
+		}},
+		{"values-win", func(s *platform.Spec) {
+			s.AirflowImage = "registry.example:5000/team/airflow:3.2.2-custom"
+			s.Values = map[string]any{
+				"localSettings": "def pod_mutation_hook(pod):\n    pass\n",
+				"extraConfig":   map[string]any{"core": map[string]any{"parallelism": 4}, "metrics": map[string]any{"statsd_on": true}},
+				"extraEnv":      []any{map[string]any{"name": "GREETING", "value": "{{ hello }}"}},
+				"taskPods":      map[string]any{"resources": map[string]any{"limits": map[string]any{"cpu": "500m"}}},
+			}
+		}},
+		{"airflow-2", func(s *platform.Spec) { s.AirflowVersion = "2.11.0" }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := spec()
+			row.change(&s)
+			plan, err := New().Plan(context.Background(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", "golden", row.name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, []byte(plan.Manifests), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatalf("%v: run the test with -update to write it", err)
+			}
+			if plan.Manifests != string(want) {
+				t.Errorf("the rendering differs from %s; run with -update and read the difference\nfirst difference at %s",
+					golden, firstDifference(plan.Manifests, string(want)))
+			}
+		})
+	}
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return "got  " + g[i] + "\nwant " + w[i]
+		}
+	}
+	return "the end of the shorter one"
+}
+
+func TestPlan(t *testing.T) {
+	plan, err := New().Plan(context.Background(), spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"apache/airflow:3.2.2"}; !slices.Equal(plan.Images, want) {
+		t.Errorf("images = %q, want %q", plan.Images, want)
+	}
+	var names []string
+	for _, c := range plan.Components {
+		names = append(names, c.Name)
+	}
+	if want := []string{"api-server", "dag-processor", "scheduler", "triggerer"}; !slices.Equal(names, want) {
+		t.Errorf("components = %q, want %q", names, want)
+	}
+	if !strings.HasPrefix(plan.Digest, "sha256:") || plan.Version == "" || plan.Chart != "airworthy-reference" {
+		t.Errorf("chart = %q %q %q", plan.Chart, plan.Version, plan.Digest)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*platform.Spec)
+		want   []string
+	}{
+		{"every mistake at once", func(s *platform.Spec) { s.Release, s.Executor, s.Database.Kind = "", "CeleryExecutor", "mysql" },
+			[]string{"release name is empty", `executor "CeleryExecutor" is not known: use KubernetesExecutor`, `database kind "mysql" is not known: use postgres`}},
+		{"a value that the chart does not know", func(s *platform.Spec) { s.Values = map[string]any{"replicas": 2} },
+			[]string{"additional properties 'replicas' not allowed"}},
+		{"a missing chart", func(s *platform.Spec) { s.ChartPath = "nowhere.tgz" },
+			[]string{"chart nowhere.tgz does not exist: set platform.chart to a chart folder or the .tgz of a packaged chart"}},
+		{"an overlay that matches nothing", func(s *platform.Spec) {
+			s.Overlays = []platform.Overlay{{Kind: "Deployment", Name: "webserver", Delete: true}}
+		}, []string{"overlay matches nothing: no Deployment is named webserver or *-webserver; there are: flight-api-server, flight-dag-processor, flight-scheduler, flight-triggerer"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := spec()
+			row.change(&s)
+			_, err := New().Plan(context.Background(), s)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range row.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q lacks %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestLint(t *testing.T) {
+	linter := lint.All(filepath.Join("..", "..", "..", "fixtures", "reference"), Values(spec()), "air", true)
+	for _, m := range linter.Messages {
+		if m.Severity >= support.WarningSev {
+			t.Errorf("%s", m)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package reference
+
+import (
+	"helm.sh/helm/v3/pkg/chartutil"
+
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/platform"
+)
+
+// Values maps a spec to the reference chart's values. The spec's own Values win.
+func Values(spec platform.Spec) map[string]any {
+	repository, tag := spec.Image()
+	values := map[string]any{
+		"airflowVersion": spec.AirflowVersion,
+		"image":          map[string]any{"repository": repository, "tag": tag},
+		"executor":       spec.Executor,
+		"labels":         map[string]any{environment.LabelStack: spec.Stack},
+		"database":       map[string]any{"url": spec.DatabaseURL()},
+		"secrets": map[string]any{
+			"fernetKey": spec.FernetKey, "jwtSecret": spec.JWTSecret, "apiSecretKey": spec.APISecretKey,
+		},
+		"admin":     map[string]any{"user": spec.AdminUser, "password": spec.AdminPassword},
+		"dags":      map[string]any{"delivery": spec.DAGDelivery, "files": dagFiles(spec)},
+		"logs":      logs(spec),
+		"apiServer": map[string]any{"service": apiService(spec)},
+		"taskPods":  map[string]any{"keep": spec.KeepPods},
+	}
+	return chartutil.CoalesceTables(copyMap(spec.Values), values)
+}
+
+func dagFiles(spec platform.Spec) map[string]any {
+	files := map[string]any{}
+	if spec.DAGDelivery == platform.DAGsMounted {
+		for name, content := range spec.DAGs {
+			files[name] = content
+		}
+	}
+	return files
+}
+
+func logs(spec platform.Spec) map[string]any {
+	out := map[string]any{"store": spec.LogStore}
+	if spec.LogStore == platform.LogsObjectStorage {
+		out["remote"] = map[string]any{"folder": spec.LogFolder(), "connection": spec.LogConnection()}
+	}
+	return out
+}
+
+func apiService(spec platform.Spec) map[string]any {
+	if spec.NodePort == 0 {
+		return map[string]any{"type": "ClusterIP"}
+	}
+	return map[string]any{"type": "NodePort", "nodePort": spec.NodePort}
+}
+
+// copyMap copies nested maps, because CoalesceTables fills in its first argument.
+func copyMap(in map[string]any) map[string]any {
+	out := make(map[string]any, len(in))
+	for k, v := range in {
+		if nested, ok := v.(map[string]any); ok {
+			v = copyMap(nested)
+		}
+		out[k] = v
+	}
+	return out
+}
