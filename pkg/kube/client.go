@@ -6,11 +6,14 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -70,6 +73,47 @@ func (c *Client) Pod(ctx context.Context, name string) (PodFact, error) {
 		return PodFact{}, fmt.Errorf("get pod %s/%s: %w", c.namespace, name, err)
 	}
 	return NewPodFact(pod), nil
+}
+
+// Replicas says how many pods a workload should have, and how many are ready.
+// kind is Deployment, StatefulSet or DaemonSet.
+func (c *Client) Replicas(ctx context.Context, kind, name string) (wanted, ready int, err error) {
+	apps := c.set.AppsV1()
+	switch kind {
+	case "Deployment":
+		var d *appsv1.Deployment
+		if d, err = apps.Deployments(c.namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
+			return replicas(d.Spec.Replicas), int(d.Status.ReadyReplicas), nil
+		}
+	case "StatefulSet":
+		var s *appsv1.StatefulSet
+		if s, err = apps.StatefulSets(c.namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
+			return replicas(s.Spec.Replicas), int(s.Status.ReadyReplicas), nil
+		}
+	case "DaemonSet":
+		var d *appsv1.DaemonSet
+		if d, err = apps.DaemonSets(c.namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
+			return int(d.Status.DesiredNumberScheduled), int(d.Status.NumberReady), nil
+		}
+	default:
+		err = errors.New("this kind has no replicas known here")
+	}
+	return 0, 0, fmt.Errorf("get the replicas of %s %s/%s: %w", kind, c.namespace, name, err)
+}
+
+// replicas reads the field that stands for 1 when it is left out.
+func replicas(n *int32) int {
+	if n == nil {
+		return 1
+	}
+	return int(*n)
+}
+
+// Selects reports whether a label selector in its text form accepts an
+// object's labels. "" accepts all; a selector that cannot be read, none.
+func Selects(selector string, of map[string]string) bool {
+	parsed, err := labels.Parse(selector)
+	return err == nil && parsed.Matches(labels.Set(of))
 }
 
 // Deletion says how to delete a pod. The zero value leaves the grace period to

@@ -13,6 +13,7 @@ import (
 // milliseconds. A zero time has not been seen.
 type PodFact struct {
 	Name           string            `json:"name"`
+	Namespace      string            `json:"namespace"`
 	UID            string            `json:"uid"`
 	Labels         map[string]string `json:"labels,omitempty"`
 	Annotations    map[string]string `json:"annotations,omitempty"`
@@ -44,15 +45,15 @@ type ContainerFact struct {
 	Image     string            `json:"image"`             // as the pod asks for it
 	ImageID   string            `json:"imageID,omitempty"` // as the node resolved it
 	ID        string            `json:"id,omitempty"`      // runtime's id of the present instance
-	Restarts  int               `json:"restarts"`
+	Restarts  int32             `json:"restarts"`
 	State     string            `json:"state"` // waiting | running | terminated, or "" before a node has the pod
 	Ready     bool              `json:"ready"`
-	ExitCode  int               `json:"exitCode"`           // of the present instance, when terminated
+	ExitCode  int32             `json:"exitCode"`           // of the present instance, when terminated
 	Reason    string            `json:"reason,omitempty"`   // such as OOMKilled, CrashLoopBackOff
 	Message   string            `json:"message,omitempty"`  // belongs to Reason
 	Started   time.Time         `json:"started,omitzero"`   // of the present instance
 	Finished  time.Time         `json:"finished,omitzero"`  // of the present instance
-	LastExit  int               `json:"lastExit,omitempty"` // exit code of the instance before
+	LastExit  int32             `json:"lastExit,omitempty"` // exit code of the instance before
 	LastCause string            `json:"lastCause,omitempty"`
 	Requests  map[string]string `json:"requests,omitempty"` // by resource, such as cpu: 500m
 	Limits    map[string]string `json:"limits,omitempty"`
@@ -83,7 +84,7 @@ func comparePods(a, b PodFact) int {
 // NewPodFact reads a pod as the API gives it.
 func NewPodFact(pod *corev1.Pod) PodFact {
 	fact := PodFact{
-		Name: pod.Name, UID: string(pod.UID),
+		Name: pod.Name, Namespace: pod.Namespace, UID: string(pod.UID),
 		Labels: maps.Clone(pod.Labels), Annotations: maps.Clone(pod.Annotations),
 		Node: pod.Spec.NodeName, IP: pod.Status.PodIP, Phase: string(pod.Status.Phase),
 		Reason: pod.Status.Reason, Message: pod.Status.Message,
@@ -156,19 +157,19 @@ func containerFacts(specs []corev1.Container, statuses []corev1.ContainerStatus)
 }
 
 func (c *ContainerFact) status(s corev1.ContainerStatus) {
-	c.ImageID, c.ID, c.Restarts, c.Ready = s.ImageID, s.ContainerID, int(s.RestartCount), s.Ready
+	c.ImageID, c.ID, c.Restarts, c.Ready = s.ImageID, s.ContainerID, s.RestartCount, s.Ready
 	switch state := s.State; {
 	case state.Running != nil:
 		c.State, c.Started = "running", state.Running.StartedAt.Time
 	case state.Terminated != nil:
-		c.State, c.ExitCode = "terminated", int(state.Terminated.ExitCode)
+		c.State, c.ExitCode = "terminated", state.Terminated.ExitCode
 		c.Reason, c.Message = state.Terminated.Reason, state.Terminated.Message
 		c.Started, c.Finished = state.Terminated.StartedAt.Time, state.Terminated.FinishedAt.Time
 	case state.Waiting != nil:
 		c.State, c.Reason, c.Message = "waiting", state.Waiting.Reason, state.Waiting.Message
 	}
 	if last := s.LastTerminationState.Terminated; last != nil {
-		c.LastExit, c.LastCause = int(last.ExitCode), last.Reason
+		c.LastExit, c.LastCause = last.ExitCode, last.Reason
 	}
 }
 
@@ -234,6 +235,10 @@ func (p PodFact) merge(before PodFact) PodFact {
 	}
 	if p.Node == "" {
 		p.Node = before.Node
+	}
+	if p.Reason == "" && !before.Ended() && p.Ended() {
+		// Why it could not be scheduled, say, outlives the pod that never was.
+		p.Reason, p.Message = before.Reason, before.Message
 	}
 	return p
 }
