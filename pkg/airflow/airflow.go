@@ -161,6 +161,9 @@ type Client interface {
 	TaskInstances(ctx context.Context, dag, run string) ([]TaskInstance, error)
 	// Tries returns every try of one task instance, the current one included, in order.
 	Tries(ctx context.Context, dag, run, task string, mapIndex int) ([]TaskInstance, error)
+	// TaskLog returns the log of a try, or with a continuation what came after
+	// it. Airflow 3.2.2 answers 500 to a continuation with its own log handlers:
+	// ask again for the whole, or use FollowLog.
 	TaskLog(ctx context.Context, ref TaskRef, continuation string) (TaskLog, error)
 	// FollowLog streams the log of a running try until it ends or ctx does; emit is called for each entry in order.
 	FollowLog(ctx context.Context, ref TaskRef, emit func(LogEntry) error) error

@@ -40,9 +40,9 @@ func (c *clientV2) TaskLog(ctx context.Context, ref TaskRef, continuation string
 
 // FollowLog reads the log again and again, because Airflow 3 ends its NDJSON
 // stream after one pass while the task is running. Each pass takes the whole
-// log rather than what comes after the continuation token: the token counts
-// lines, and the KubernetesExecutor serves the last 100 lines of a running pod
-// only, so that counting would skip what came after them.
+// log rather than what comes after the continuation token: 3.2.2 answers 500 to
+// a token, and the token counts lines while the KubernetesExecutor serves the
+// last 100 lines of a running pod only, so that counting would skip some.
 func (c *clientV2) FollowLog(ctx context.Context, ref TaskRef, emit func(LogEntry) error) error {
 	f := follower{c: c, ref: ref, emit: emit, seen: map[string]int{}}
 	_, err := await.Until(ctx, "the end of the log of "+ref.String(), followEvery, f.pass, f.ended)

@@ -68,6 +68,7 @@ func (s *Server) fault(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "1000000")
 		_, _ = w.Write([]byte(strings.Repeat("[", f.Cut)))
+		_ = http.NewResponseController(w).Flush() // else nothing at all is sent
 		panic(http.ErrAbortHandler)
 	}
 	return false

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
@@ -179,6 +180,30 @@ func (s *Server) listTasks(w http.ResponseWriter, r *http.Request) {
 		}
 		page(s, w, r, "task_instances", items)
 	})
+}
+
+// underTask tells apart what the mux cannot: the segment after the task is a
+// map index or the name of a collection.
+func (s *Server) underTask(w http.ResponseWriter, r *http.Request) {
+	first, rest, more := strings.Cut(r.PathValue("rest"), "/")
+	switch {
+	case first == "tries" && !more:
+		s.listTries(w, r)
+	case first == "logs" && more:
+		r.SetPathValue("try", rest)
+		s.getLog(w, r)
+	case first == "xcomEntries" && more:
+		r.SetPathValue("key", rest)
+		s.getXCom(w, r)
+	case !more:
+		r.SetPathValue("index", first)
+		s.getTask(w, r)
+	case rest == "tries":
+		r.SetPathValue("index", first)
+		s.listTries(w, r)
+	default:
+		reply(w, http.StatusNotFound, object{"error": "API route not found"})
+	}
 }
 
 func (s *Server) getTask(w http.ResponseWriter, r *http.Request) {

@@ -35,6 +35,10 @@ func (s *Server) getLog(w http.ResponseWriter, r *http.Request) {
 			fail(w, http.StatusBadRequest, "Bad Signature. Please use only the tokens provided by the API.")
 			return
 		}
+		if !first && !s.cfg.Continuation {
+			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+			return
+		}
 		content := append([]object{}, lines[min(from, len(lines)):]...)
 		if first {
 			content = append(t.header(number, false), content...)

@@ -54,6 +54,9 @@ type Config struct {
 	// LiveLogLines bounds the log of a running try to its last lines, as the
 	// KubernetesExecutor does with 100; zero serves all.
 	LiveLogLines int
+	// Continuation makes continuation tokens work. Airflow 3.2.2 answers 500
+	// to them when it reads logs from files or an object store.
+	Continuation bool
 }
 
 // New starts a server; Close ends it.
@@ -140,20 +143,16 @@ func (s *Server) handler() http.Handler {
 	const run = "/api/v2/dags/{dag}/dagRuns/{run}"
 	const task = run + "/taskInstances/{task}"
 	for pattern, h := range map[string]http.HandlerFunc{
-		"GET /api/v2/dags":                      s.listDAGs,
-		"GET /api/v2/dags/{dag}":                s.getDAG,
-		"PATCH /api/v2/dags/{dag}":              s.patchDAG,
-		"GET /api/v2/importErrors":              s.listImportErrors,
-		"POST /api/v2/dags/{dag}/dagRuns":       s.trigger,
-		"GET " + run:                            s.getRun,
-		"DELETE " + run:                         s.deleteRun,
-		"GET " + run + "/taskInstances":         s.listTasks,
-		"GET " + task:                           s.getTask,
-		"GET " + task + "/{index}":              s.getTask,
-		"GET " + task + "/tries":                s.listTries,
-		"GET " + task + "/{index}/tries":        s.listTries,
-		"GET " + task + "/logs/{try}":           s.getLog,
-		"GET " + task + "/xcomEntries/{key...}": s.getXCom,
+		"GET /api/v2/dags":                s.listDAGs,
+		"GET /api/v2/dags/{dag}":          s.getDAG,
+		"PATCH /api/v2/dags/{dag}":        s.patchDAG,
+		"GET /api/v2/importErrors":        s.listImportErrors,
+		"POST /api/v2/dags/{dag}/dagRuns": s.trigger,
+		"GET " + run:                      s.getRun,
+		"DELETE " + run:                   s.deleteRun,
+		"GET " + run + "/taskInstances":   s.listTasks,
+		"GET " + task:                     s.getTask,
+		"GET " + task + "/{rest...}":      s.underTask,
 	} {
 		mux.Handle(pattern, s.authorized(h))
 	}

@@ -137,5 +137,9 @@ func page[T any](s *Server, w http.ResponseWriter, r *http.Request, name string,
 	limit = min(limit, s.cfg.PageLimit)
 	from := min(offset, len(items))
 	to := min(from+limit, len(items))
-	reply(w, http.StatusOK, object{name: append([]T{}, items[from:to]...), "total_entries": len(items)})
+	answer := object{name: append([]T{}, items[from:to]...), "total_entries": len(items)}
+	if name == "task_instances" {
+		answer["next_cursor"], answer["previous_cursor"] = nil, nil // of the other way of paging
+	}
+	reply(w, http.StatusOK, answer)
 }
