@@ -129,7 +129,7 @@ func (r *Redactor) begun(text []byte) int {
 	first := len(text)
 	for _, form := range r.openings {
 		for i := max(0, len(text)-len(form)+1); i < first; i++ {
-			if strings.HasPrefix(form, string(text[i:])) {
+			if text[i] == form[0] && strings.HasPrefix(form, string(text[i:])) {
 				first = i
 				break
 			}
