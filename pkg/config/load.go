@@ -33,7 +33,7 @@ func Parse(name string, data []byte, sets []string) (Run, error) {
 	if root, ok := r.document(data); ok {
 		r.base = filepath.Dir(name)
 		r.section("", root)
-		if _, given := r.where["apiVersion"]; !given && !r.broken["apiVersion"] {
+		if _, given := r.where["apiVersion"]; !given && r.sound("") {
 			r.add(place{line: 1, column: 1}, "apiVersion", "is required: write apiVersion: "+APIVersion)
 		}
 	}

@@ -305,11 +305,11 @@ func (f field) refuses(value string) (wanted, mend string) {
 
 // span words the range of a number.
 func (f field) span(what string) string {
-	low := "from " + strconv.FormatFloat(f.min, 'g', -1, 64)
+	low, high := strconv.FormatFloat(f.min, 'g', -1, 64), strconv.FormatFloat(f.max, 'g', -1, 64)
 	if f.above {
-		low = "above " + strconv.FormatFloat(f.min, 'g', -1, 64)
+		return what + " above " + low + " and at most " + high
 	}
-	return fmt.Sprintf("%s %s to %s", what, low, strconv.FormatFloat(f.max, 'g', -1, 64))
+	return what + " from " + low + " to " + high
 }
 
 // resolved makes a path absolute; other text stays as it is.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -25,11 +26,14 @@ func Schema() []byte {
 		conditions = append(conditions, condition(n))
 	}
 	root["allOf"] = conditions
-	data, err := json.MarshalIndent(root, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(root); err != nil {
 		panic(err) // only maps, strings and numbers of our own
 	}
-	return append(data, '\n')
+	return data.Bytes()
 }
 
 func sectionSchema(path string, defaults *Run) object {
