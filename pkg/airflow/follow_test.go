@@ -171,3 +171,25 @@ func TestWaitDAGNamesImportErrors(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+func TestLogOfFiveMegabytesComesWhole(t *testing.T) {
+	s, c := server(t, airflowtest.Config{})
+	const n = 40_000
+	s.AddDAG(airflowtest.DAG{ID: "d", Tasks: []airflowtest.Task{{ID: "t", Do: func(t *airflowtest.Try) error {
+		for i := range n {
+			t.Print(fmt.Sprintf("line %06d %s", i, strings.Repeat("ü", 40)))
+		}
+		return nil
+	}}}})
+	if _, err := c.Trigger(t.Context(), "d", "r", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := airflow.WaitRun(t.Context(), c, "d", "r", every); err != nil {
+		t.Fatal(err)
+	}
+	log, err := c.TaskLog(t.Context(), airflow.TaskRef{DAG: "d", Run: "r", Task: "t", MapIndex: -1, Try: 1}, "")
+	body := log.Body()
+	if err != nil || len(log.Raw) < 5<<20 || len(body) != n || !strings.HasPrefix(body[n-1].Event, "line 039999 ü") {
+		t.Errorf("%d bytes, %d entries, %v", len(log.Raw), len(body), err)
+	}
+}

@@ -139,7 +139,8 @@ func (f *follower) over(ctx context.Context) (bool, State, error) {
 	if w.Try != f.ref.Try {
 		return w.Try > f.ref.Try, state, nil
 	}
-	return state.Finished() || state == UpForRetry || state == UpForReschedule, state, nil
+	// A rescheduled sensor goes on under the same try number.
+	return state.Finished() || state == UpForRetry, state, nil
 }
 
 // ended accepts the first pass after the try's end that has a log. A remote log
