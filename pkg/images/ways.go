@@ -53,7 +53,7 @@ func (r *Resolver) resolve(ctx context.Context, j job) (Resolution, error) {
 			return got.Resolution, nil
 		}
 		if ctx.Err() != nil {
-			return Resolution{}, fmt.Errorf("image %s, by %s: %w", j.ref, w.name, err)
+			return Resolution{}, fmt.Errorf("image %s: interrupted while trying %s: %w", j.ref, w.name, context.Cause(ctx))
 		}
 		failure.Tried = append(failure.Tried, Attempt{w.name, err.Error()})
 		if !errors.Is(err, errNotConfigured) {
