@@ -1,0 +1,78 @@
+package conformance
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestCatalogueHasTheseChecks(t *testing.T) {
+	want := []string{
+		"dags.appears", "dags.import_error", "dags.recovery",
+		"executor.default_resources", "executor.failing_task", "executor.finished_pods",
+		"executor.mapped_tasks", "executor.parallel_tasks", "executor.pod_killed",
+		"executor.pod_override", "executor.pod_per_task", "executor.retries",
+		"executor.scheduler_killed", "executor.service_account", "executor.unschedulable", "executor.xcom",
+		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
+		"platform.components_ready", "platform.database_head", "platform.error_lines",
+		"platform.no_restarts", "platform.versions",
+	}
+	var got []string
+	for _, c := range All() {
+		got = append(got, c.ID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("ids are %q\nwant    %q", got, want)
+	}
+}
+
+func TestEveryCheckIsDescribed(t *testing.T) {
+	id := regexp.MustCompile(`^[a-z][a-z0-9]*(\.[a-z][a-z0-9_]*)+$`)
+	source := regexp.MustCompile(`^([a-z-]+/[a-z-]+#\d+|Airflow documentation: .+)$`)
+	for _, c := range All() {
+		t.Run(c.ID, func(t *testing.T) {
+			if !id.MatchString(c.ID) {
+				t.Error("the id is not area.subject in lower case")
+			}
+			if c.Title == "" || strings.HasSuffix(c.Title, ".") || c.Title[0] < 'a' || c.Title[0] > 'z' {
+				t.Errorf("title %q does not go on from %q", c.Title, "The platform")
+			}
+			if !strings.HasSuffix(c.Why, ".") || strings.Count(c.Why, ". ") > 0 {
+				t.Errorf("why is not one sentence: %q", c.Why)
+			}
+			if len(c.Sources) == 0 || c.Since == "" || c.Level != Core {
+				t.Errorf("sources %q, since %q, level %q", c.Sources, c.Since, c.Level)
+			}
+			for _, s := range c.Sources {
+				if !source.MatchString(s) {
+					t.Errorf("source %q is neither an issue nor a page", s)
+				}
+			}
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	if c, ok := Find("executor.xcom"); !ok || c.ID != ExecutorXCom.ID || c.Title != "passes values between the pods of two tasks" {
+		t.Errorf("found %+v, %v", c, ok)
+	}
+	if c, ok := Find("executor.xcoms"); ok {
+		t.Errorf("found %+v", c)
+	}
+}
+
+func TestAllIsTheCallersOwn(t *testing.T) {
+	All()[0].ID = "changed"
+	if All()[0].ID != "dags.appears" {
+		t.Error("a caller changed the catalogue")
+	}
+}
+
+func TestArea(t *testing.T) {
+	for id, want := range map[string]string{"executor.xcom": "executor", "logs.live.slow": "logs", "odd": "odd", "": ""} {
+		if got := Area(id); got != want {
+			t.Errorf("area of %q is %q, want %q", id, got, want)
+		}
+	}
+}
