@@ -1,0 +1,128 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/moby/client"
+)
+
+// buildDebian makes a base image of a Debian suite with debootstrap.
+func (b *Builder) buildDebian(ctx context.Context, r *recipe, suite string, want Built) error {
+	progress := b.progress(r.Repository + ":" + suite)
+	if err := needDebootstrap(ctx, progress); err != nil {
+		return err
+	}
+	parent := filepath.Join(b.opts.Cache, "debian")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(parent, suite+"-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	root := filepath.Join(dir, "root")
+	args := []string{"--variant=minbase"}
+	if len(r.Debootstrap.Include) > 0 {
+		args = append(args, "--include="+strings.Join(r.Debootstrap.Include, ","))
+	}
+	args = append(args, suite, root)
+	if mirror := debianMirror(ctx); mirror != "" {
+		args = append(args, mirror)
+	}
+	if err := run(exec.CommandContext(ctx, "debootstrap", args...), progress); err != nil {
+		return err
+	}
+	return b.importRoot(ctx, root, want)
+}
+
+// importRoot makes an image of a directory.
+func (b *Builder) importRoot(ctx context.Context, root string, want Built) error {
+	t := &tail{}
+	tar := exec.CommandContext(ctx, "tar", "-C", root, "--numeric-owner",
+		"--exclude=./var/cache/apt/archives/*.deb", "--exclude=./var/log/*.log", "--exclude=./dev/*", "-c", ".")
+	tar.Stderr = t
+	stream, err := tar.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := tar.Start(); err != nil {
+		return fmt.Errorf("pack %s: %w", root, err)
+	}
+	result, err := b.opts.Docker.ImageImport(ctx, client.ImageImportSource{Source: stream, SourceName: "-"}, want.Local, client.ImageImportOptions{
+		Changes: append(labelChanges(want), `CMD ["/bin/bash"]`),
+	})
+	if err == nil {
+		err = errors.Join(readMessages(result, nil), result.Close())
+	}
+	if err != nil {
+		_ = tar.Process.Kill() // nobody reads its output any more
+	}
+	waitErr := tar.Wait()
+	if err != nil {
+		return fmt.Errorf("import image %s: %w", want.Local, err)
+	}
+	if waitErr != nil {
+		return t.wrap(fmt.Errorf("pack %s: %w", root, waitErr))
+	}
+	return nil
+}
+
+// needDebootstrap installs debootstrap where that is possible.
+func needDebootstrap(ctx context.Context, progress func(string)) error {
+	if _, err := exec.LookPath("debootstrap"); err == nil {
+		if os.Geteuid() != 0 {
+			return errors.New("debootstrap needs root: run as root, or allow pulling")
+		}
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
+		return errors.New("debootstrap is not installed: install it (it is packaged by Debian, Ubuntu, Fedora and Arch), run as root on Debian or Ubuntu, or allow pulling")
+	}
+	progress("installing debootstrap by apt-get")
+	for _, args := range [][]string{{"update", "-q"}, {"install", "-qy", "--no-install-recommends", "debootstrap"}} {
+		cmd := exec.CommandContext(ctx, "apt-get", args...)
+		cmd.Env = append(cmd.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if err := run(cmd, progress); err != nil {
+			return fmt.Errorf("install debootstrap: %w", err)
+		}
+	}
+	return nil
+}
+
+// debianMirror is the mirror of the main archive that this machine's apt is
+// configured with; empty when there is none, and debootstrap's default is right.
+func debianMirror(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages").Output()
+	if err != nil {
+		return ""
+	}
+	return pickMirror(string(out))
+}
+
+// pickMirror takes the first archive that calls itself Debian's main one, out of
+// lines ORIGIN|LABEL|REPO_URI. Before the first `apt-get update` apt knows no
+// origins; then the archive's usual path has to do.
+func pickMirror(targets string) string {
+	usual := ""
+	for line := range strings.Lines(targets) {
+		f := strings.Split(strings.TrimSpace(line), "|")
+		if len(f) != 3 {
+			continue
+		}
+		uri := strings.TrimSuffix(f[2], "/")
+		if f[0] == "Debian" && f[1] == "Debian" {
+			return uri
+		}
+		if usual == "" && f[0] == "" && strings.HasSuffix(uri, "/debian") {
+			usual = uri
+		}
+	}
+	return usual
+}

@@ -1,0 +1,189 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// projectModule is where a program of this project's own is looked for.
+const projectModule = "github.com/airworthy/airworthy"
+
+// buildBinaries makes the MODULE/BINARY programs that are not in the cache yet
+// and gives the path of each. The host's Go toolchain builds them, so that its
+// module proxy and its build cache apply.
+func (b *Builder) buildBinaries(ctx context.Context, binaries []string, progress func(string)) (map[string]string, error) {
+	paths := map[string]string{}
+	byModule := map[string][]string{}
+	for _, binary := range binaries {
+		module, name, _ := strings.Cut(binary, "/")
+		h, err := b.binaryHash(binary)
+		if err != nil {
+			return nil, err
+		}
+		paths[binary] = filepath.Join(b.opts.Cache, "go", "bin", h[:20], name)
+		byModule[module] = append(byModule[module], name)
+	}
+	for _, module := range sortedKeys(byModule) {
+		names := byModule[module]
+		at := func(name string) string { return paths[module+"/"+name] }
+		if err := b.buildModule(ctx, b.modules[module], names, at, progress); err != nil {
+			return nil, fmt.Errorf("build %s from Go module %s: %w", strings.Join(names, ", "), module, err)
+		}
+	}
+	return paths, nil
+}
+
+func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, at func(string) string, progress func(string)) error {
+	// One at a time: a build uses every core, and two of one module would do the same work.
+	unlock, err := lock(ctx, b.opts.Cache, "go-"+m.name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, err := os.Stat(at(name))
+		return err == nil
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("the Go toolchain is not on PATH: install Go 1.26 or newer")
+	}
+	dir, err := b.writeModule(m)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, ".out")
+	if err := os.Mkdir(out, 0o755); err != nil {
+		return err
+	}
+	for _, args := range goBuildArgs(m, missing, out) {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS=linux")
+		if err := run(cmd, progress); err != nil {
+			return err
+		}
+	}
+	for _, name := range missing {
+		if err := moveInto(filepath.Join(out, name), at(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// goBuildArgs gives the command lines that build names into out. Programs whose
+// package is called as they are go together, which shares loading and compiling.
+func goBuildArgs(m *goModule, names []string, out string) [][]string {
+	flags := []string{"build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath",
+		"-ldflags", strings.TrimSpace("-s -w " + strings.TrimSpace(m.LDFlags))}
+	var together []string
+	var lines [][]string
+	for _, name := range names {
+		pkg := m.Binaries[name]
+		if path.Base(pkg) == name {
+			together = append(together, pkg)
+			continue
+		}
+		lines = append(lines, slices.Concat(flags, []string{"-o", filepath.Join(out, name), pkg}))
+	}
+	if len(together) > 0 {
+		lines = append(lines, slices.Concat(flags, []string{"-o", out + string(filepath.Separator)}, together))
+	}
+	return lines
+}
+
+// moduleSource gives the files of the module as the go command wants them named.
+func (b *Builder) moduleSource(m *goModule) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for from, to := range map[string]string{"module.mod": "go.mod", "module.sum": "go.sum"} {
+		data, err := fs.ReadFile(b.opts.Recipes, path.Join(goFolder, m.name, from))
+		if err != nil {
+			return nil, fmt.Errorf("read Go module %s: %w", m.name, err)
+		}
+		files[to] = data
+	}
+	if m.Source == "" {
+		return files, nil
+	}
+	tree, err := b.projectSource()
+	if err != nil {
+		return nil, err
+	}
+	sources, err := fs.Glob(tree, m.Source+"/*.go")
+	if err == nil && len(sources) == 0 {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the source of %s in %s: %w", m.name, m.Source, err)
+	}
+	for _, file := range sources {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		data, err := fs.ReadFile(tree, file)
+		if err != nil {
+			return nil, fmt.Errorf("read the source of %s: %w", m.name, err)
+		}
+		files[path.Base(file)] = data
+	}
+	return files, nil
+}
+
+// projectSource is the tree that this project's own programs are built from.
+func (b *Builder) projectSource() (fs.FS, error) {
+	b.sourceOnce.Do(func() {
+		if b.source = b.opts.Source; b.source != nil {
+			return
+		}
+		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule).Output()
+		dir := strings.TrimSpace(string(out))
+		if err != nil || dir == "" {
+			b.sourceErr = fmt.Errorf("find this project's source, which is needed to build its own programs: run from a clone of %s with Go on PATH", projectModule)
+			return
+		}
+		b.source = os.DirFS(dir)
+	})
+	return b.source, b.sourceErr
+}
+
+// writeModule lays the module out in a directory of its own, for the caller to remove.
+func (b *Builder) writeModule(m *goModule) (string, error) {
+	files, err := b.moduleSource(m)
+	if err != nil {
+		return "", err
+	}
+	parent := filepath.Join(b.opts.Cache, "go", "src")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, m.name+"-")
+	if err != nil {
+		return "", err
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return "", errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return dir, nil
+}
+
+// moveInto renames a finished file to its place, so that half a file is never there.
+func moveInto(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
