@@ -196,7 +196,7 @@ func describe(images []Image) []Image {
 		case "mirrored":
 			images[i].Content = "the image that a mirror serves under this name"
 		case "bundled":
-			images[i].Content = "the image that a bundle holds under this name"
+			images[i].Content = "taken from a bundle, not known to be the image published under this name"
 		case "built":
 			images[i].Content = "built from packages, not the image published under this name"
 		default:

@@ -201,9 +201,11 @@ func (m *page) images(d Document) {
 	m.line("")
 	var rows [][]string
 	for _, img := range d.Tested.Images {
-		rows = append(rows, []string{
-			code(img.Ref), text(img.Role), text(img.Content), code(cmp.Or(img.Digest, img.ID)), text(img.From),
-		})
+		digest := code(img.Digest)
+		if img.Digest == "" && img.ID != "" {
+			digest = "image id " + code(img.ID)
+		}
+		rows = append(rows, []string{code(img.Ref), text(img.Role), text(img.Content), digest, text(img.From)})
 	}
 	m.table([]string{"Image", "Role", "What it is", "Digest", "From"}, rows)
 }
