@@ -8,8 +8,8 @@ import (
 // Attempt is one way to have an image that was tried, or ruled out, and why it
 // did not work.
 type Attempt struct {
-	Way    string // such as "engine", "bundle", "mirror", "registry", "build"
-	Reason string
+	Way    string `json:"way"` // engine, bundle, mirror, registry or build
+	Reason string `json:"reason"`
 }
 
 // UnavailableError says that an image cannot be had, and everything that was

@@ -151,7 +151,17 @@ func untar(data []byte) map[string][]byte {
 	}
 }
 
-// archiveOf makes what an engine exports: an image of these layers.
+// layerOf is a layer with one file.
+func layerOf(content string) string {
+	var out bytes.Buffer
+	t := tar.NewWriter(&out)
+	_ = t.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: int64(len(content))})
+	_, _ = t.Write([]byte(content))
+	_ = t.Close()
+	return out.String()
+}
+
+// archiveOf makes what an engine exports: an image of layers with these files.
 func archiveOf(layers ...string) (data []byte, id string) {
 	var out bytes.Buffer
 	t := tar.NewWriter(&out)
@@ -160,7 +170,8 @@ func archiveOf(layers ...string) (data []byte, id string) {
 		_, _ = t.Write(data)
 	}
 	var diffs, paths []string
-	for _, l := range layers {
+	for _, content := range layers {
+		l := layerOf(content)
 		sum := sha256.Sum256([]byte(l))
 		hash := hex.EncodeToString(sum[:])
 		put("blobs/sha256/"+hash, []byte(l))
