@@ -18,8 +18,10 @@ import (
 
 var realEngine = flag.Bool("real", false, "install and start a real engine in a temporary directory; needs root, a Debian-like system and its mirror")
 
-// TestFixBringsUpARealEngine starts a second engine beside whatever runs here:
-// it has its own socket, data and containerd, and no network.
+// TestFixBringsUpARealEngine starts a second engine beside whatever runs here.
+// It has its own socket, data and containerd, and a network namespace of its
+// own: a dockerd that starts makes or deletes the interface docker0, which would
+// be the other engine's.
 func TestFixBringsUpARealEngine(t *testing.T) {
 	if !*realEngine {
 		t.Skip("installs packages: give -real")
@@ -37,7 +39,6 @@ func TestFixBringsUpARealEngine(t *testing.T) {
 		Args: []string{
 			"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", pidfile,
 			"--containerd-namespace", "airworthy-test", "--containerd-plugins-namespace", "airworthy-test-plugins",
-			"--bridge=none", "--iptables=false", "--ip-forward=false",
 		},
 	}
 	t.Cleanup(func() { stop(t, pidfile) })
@@ -76,11 +77,17 @@ func TestFetchesARealCLI(t *testing.T) {
 	}
 }
 
-// fixed runs Fix and checks that an engine answers after it.
+// fixed does what Fix does, with the daemon in its own network, and checks that an engine answers after it.
 func fixed(t *testing.T, o Options) []string {
 	t.Helper()
+	m := thisMachine()
+	m.launch = func(l launch) (<-chan error, error) {
+		l.args = append([]string{"--net", "--", l.path}, l.args...)
+		l.path = "unshare"
+		return start(l)
+	}
 	var said []string
-	if err := Fix(t.Context(), o, func(s string) { said = append(said, s); t.Log(s) }); err != nil {
+	if err := fix(t.Context(), m, o, func(s string) { said = append(said, s); t.Log(s) }); err != nil {
 		log, _ := os.ReadFile(filepath.Join(o.Dir, "dockerd.log"))
 		t.Fatalf("%v\n%s", err, log)
 	}
