@@ -3,6 +3,7 @@ package reportv1
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/airworthy/airworthy/pkg/conformance"
@@ -29,13 +30,15 @@ func Markdown(d Document) []byte {
 	m.unsupported(d)
 	m.images(d)
 	m.timings(d)
-	m.line("## How to reproduce")
-	m.line("")
-	m.line("```sh")
-	m.line("%s", d.Reproduce.Command)
-	m.line("```")
-	m.line("")
-	m.line("airworthy %s. This page follows from the files beside it: `airworthy verify` makes it again.", text(d.Reproduce.Airworthy))
+	if d.Reproduce.Command != "" {
+		m.line("## How to reproduce")
+		m.line("")
+		m.line("```sh")
+		m.line("%s", d.Reproduce.Command)
+		m.line("```")
+		m.line("")
+	}
+	m.line("Made by airworthy %s from the files beside it: `airworthy verify` makes it again.", text(cmp.Or(d.Reproduce.Airworthy, "of an unknown version")))
 	return []byte(m.b.String())
 }
 
@@ -69,23 +72,53 @@ func (m *page) table(head []string, rows [][]string) {
 func (m *page) tested(d Document) {
 	t := d.Tested
 	rows := [][]string{
-		{"Platform", fmt.Sprintf("%s adapter, chart %s %s", text(t.Platform.Adapter), text(cmp.Or(t.Platform.Chart, "unknown")), text(t.Platform.Version))},
+		{"Platform", listed(suffixed(text(t.Platform.Adapter), " adapter"), prefixed("chart ", strings.TrimSpace(text(t.Platform.Chart)+" "+text(t.Platform.Version))))},
 		{"Chart digest", code(t.Platform.Digest)},
 		{"Airflow", version(cmp.Or(t.Airflow.Reported, t.Airflow.Asked), t.Airflow.Image, t.Images)},
-		{"Kubernetes", fmt.Sprintf("%s, %s, %s", version(t.Kubernetes.Version, t.Kubernetes.Image, t.Images), text(t.Kubernetes.Kind), plural(t.Kubernetes.Nodes, "node"))},
+		{"Kubernetes", listed(version(t.Kubernetes.Version, t.Kubernetes.Image, t.Images), text(t.Kubernetes.Kind), nodes(t.Kubernetes.Nodes))},
 		{"Database", text(t.Database.Kind) + " " + version(t.Database.Version, t.Database.Image, t.Images)},
 		{"Object storage", text(t.ObjectStorage.Kind) + " " + version(t.ObjectStorage.Version, t.ObjectStorage.Image, t.Images)},
 		{"Features claimed", text(cmp.Or(strings.Join(t.Features, ", "), "none"))},
 		{"Profile", text(string(d.Profile))},
-		{"Run", fmt.Sprintf("%s to %s, %s", cmp.Or(d.Timings.Started, "?"), cmp.Or(d.Timings.Ended, "?"), clock(d.Timings.Seconds.Total))},
+		{"Run", listed(prefixed("from ", d.Timings.Started), prefixed("to ", d.Timings.Ended), clock(d.Timings.Seconds.Total))},
 	}
 	if t.Airflow.Reported != "" && t.Airflow.Reported != t.Airflow.Asked {
 		rows[2][1] += fmt.Sprintf(" (**%s was asked for**)", text(t.Airflow.Asked))
 	}
 	for i := range rows {
-		rows[i][1] = cmp.Or(strings.TrimSpace(rows[i][1]), "–")
+		rows[i][1] = cmp.Or(strings.TrimSpace(rows[i][1]), "unknown")
 	}
 	m.table([]string{"Tested", ""}, rows)
+}
+
+// listed joins the parts that are known.
+func listed(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
+}
+
+func prefixed(before, s string) string {
+	if s == "" {
+		return ""
+	}
+	return before + s
+}
+
+func suffixed(s, after string) string {
+	if s == "" {
+		return ""
+	}
+	return s + after
+}
+
+// nodes counts the nodes; none means that nobody knows.
+func nodes(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
 }
 
 // version gives a version with the image that it ran from, and what that was.
@@ -228,13 +261,21 @@ func (m *page) timings(d Document) {
 		[]string{"**clean-up**", "", clock(t.Cleanup)},
 		[]string{"**total**", "", clock(t.Total)})
 	m.table([]string{"Part", "Began after", "Took"}, rows)
-	share := ""
-	if d.Harness.CPUShare != nil {
-		share = fmt.Sprintf(", %.1f%% of the run's", *d.Harness.CPUShare*100)
-	}
-	m.line("airworthy itself used %.0f MB of memory at most and %.1f s of CPU%s.",
-		float64(d.Harness.MaxRSSBytes)/1e6, d.Harness.CPUSeconds, share)
+	m.line("%s", own(d.Harness))
 	m.line("")
+}
+
+// own says what airworthy itself used.
+func own(r Resources) string {
+	if r.MaxRSSBytes == 0 && r.CPUSeconds == 0 {
+		return "What airworthy itself used was not measured."
+	}
+	share := ""
+	if r.CPUShare != nil {
+		share = fmt.Sprintf(", %.1f%% of the run's", *r.CPUShare*100)
+	}
+	return fmt.Sprintf("airworthy itself used %.0f MB of memory at most and %.1f s of CPU%s.",
+		float64(r.MaxRSSBytes)/1e6, r.CPUSeconds, share)
 }
 
 func mark(o conformance.Outcome) string {
@@ -265,13 +306,6 @@ func code(s string) string {
 }
 
 func number(n int) string { return fmt.Sprint(n) }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
 
 // clock writes seconds as people read them.
 func clock(s float64) string {
