@@ -1,117 +1,212 @@
-// Package minio runs the MinIO that task logs are kept in, with one bucket and
-// a user who may do no more than Airflow needs.
+// Package minio runs a MinIO server beside the cluster, with one bucket and
+// one user that may use this bucket and do nothing else.
 package minio
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
-	"text/template"
+	"net"
+	"net/http"
+	"time"
 
 	"github.com/minio/madmin-go/v3"
-	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	tc "github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go"
 	tcminio "github.com/testcontainers/testcontainers-go/modules/minio"
+	"github.com/testcontainers/testcontainers-go/wait"
 
+	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/service/internal/container"
 )
 
-const port = "9000/tcp"
+const (
+	portNumber = "9000"
+	port       = portNumber + "/tcp"
+)
 
-type options struct{ rootUser, rootSecret, bucket, user, secret string }
-
-// Option of Run.
+// Option changes how the server is made.
 type Option func(*options)
 
-// WithRoot sets the administrator.
-func WithRoot(user, secret string) Option {
-	return func(o *options) { o.rootUser, o.rootSecret = user, secret }
+type options struct {
+	root, rootSecret string
+	user, userSecret string
+	bucket           string
 }
 
-// WithBucket names the bucket that is made.
+// WithRoot names the administrator, of 3 characters or more, and the secret, of
+// 8 or more. The default is root with a random secret.
+func WithRoot(user, secret string) Option {
+	return func(o *options) { o.root, o.rootSecret = user, secret }
+}
+
+// WithUser names the user of the bucket and its secret, of 8 characters or
+// more. The default is airflow with a random secret.
+func WithUser(user, secret string) Option {
+	return func(o *options) { o.user, o.userSecret = user, secret }
+}
+
+// WithBucket names the bucket; the default is airflow-logs.
 func WithBucket(name string) Option { return func(o *options) { o.bucket = name } }
 
-// WithUser sets the user who may list the bucket and get, put and delete its objects.
-func WithUser(user, secret string) Option {
-	return func(o *options) { o.user, o.secret = user, secret }
+// Server is a MinIO server. It is a service.Handle.
+type Server struct {
+	*container.Handle
+	user, root service.Endpoint
 }
 
-// Container is a running MinIO. Its Endpoint is the least-privilege user's.
-type Container struct {
-	*service.Container
-	admin service.Endpoint
-}
+var _ service.Handle = (*Server)(nil)
 
-// Admin is the endpoint with the administrator's credentials.
-func (c *Container) Admin() service.Endpoint { return c.admin }
+// Endpoint gives the addresses and the credentials of the bucket's user. Pods
+// use the container's alias on the network, which the cluster's DNS resolves
+// through the node's: it outlives a restart of the container, unlike its address.
+func (s *Server) Endpoint() service.Endpoint { return s.user }
 
-// Run starts a server from an image that is in the container engine already,
-// makes bucket and user, and returns when both are there. The handle is never
-// nil: close it also after an error.
-func Run(ctx context.Context, image string, p service.Placement, opts ...Option) (*Container, error) {
-	o := options{rootUser: "root", bucket: "airflow-logs", user: "airflow"}
+// Admin is the same with the credentials of the administrator.
+func (s *Server) Admin() service.Endpoint { return s.root }
+
+// Run starts a server from an image that the container engine holds, and
+// returns when bucket and user are made. The handle is never nil: close it
+// also after an error.
+func Run(ctx context.Context, image string, place service.Placement, opts ...Option) (*Server, error) {
+	o := options{root: "root", rootSecret: rand.Text(), user: "airflow", userSecret: rand.Text(), bucket: "airflow-logs"}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	custom := append(p.Customize(), tcminio.WithUsername(o.rootUser), tcminio.WithPassword(o.rootSecret))
-	started, err := tcminio.Run(ctx, image, custom...)
-	var container tc.Container
-	if started != nil {
-		container = started.Container
+	handle, err := container.Prepare(ctx, image, place)
+	address := net.JoinHostPort(place.Name, portNumber)
+	server := &Server{
+		Handle: handle,
+		user:   service.Endpoint{FromPod: address, Bucket: o.bucket, User: o.user, Secret: o.userSecret},
+		root:   service.Endpoint{FromPod: address, Bucket: o.bucket, User: o.root, Secret: o.rootSecret},
 	}
-	handle := &Container{Container: service.NewContainer(p.Name, container)}
 	if err != nil {
-		return handle, service.Explain("MinIO", image, err)
+		return server, err
 	}
-	if err := handle.Locate(ctx, p, port, service.Endpoint{Bucket: o.bucket, User: o.rootUser, Secret: o.rootSecret}); err != nil {
-		return handle, err
+	ctx, cancel := context.WithTimeout(ctx, container.Within(ctx))
+	defer cancel()
+	got, err := tcminio.Run(ctx, image, append(container.Options(place, port),
+		tcminio.WithUsername(o.root), tcminio.WithPassword(o.rootSecret),
+		// No web console, no look for updates: nobody would use them here.
+		testcontainers.WithEnv(map[string]string{"MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}),
+		testcontainers.WithWaitStrategy(wait.ForHTTP("/minio/health/ready").WithPort(port).
+			WithPollInterval(50*time.Millisecond).WithStartupTimeout(container.Within(ctx))),
+	)...)
+	if got != nil {
+		handle.Started(got.Container)
 	}
-	handle.admin = handle.Endpoint()
-	if err := furnish(ctx, handle.admin, o); err != nil {
-		return handle, err
+	if err != nil {
+		return server, fmt.Errorf("start %s from image %s: %w", place.Name, image, err)
 	}
-	e := handle.admin
-	e.User, e.Secret = o.user, o.secret
-	handle.SetEndpoint(e)
-	return handle, nil
+	if err := server.locate(ctx); err != nil {
+		return server, err
+	}
+	return server, server.furnish(ctx)
 }
 
-var policy = template.Must(template.New("policy").Option("missingkey=error").Parse(`{
-  "Version": "2012-10-17",
-  "Statement": [
-    {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": ["arn:aws:s3:::{{.}}"]},
-    {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "Resource": ["arn:aws:s3:::{{.}}/*"]}
-  ]
-}`))
+// Attach uses the running server of the placement's stack and name, with the
+// endpoints that Run gave. It makes sure that the user can reach the bucket.
+func Attach(ctx context.Context, place service.Placement, user, admin service.Endpoint) (*Server, error) {
+	handle, err := container.Find(ctx, place)
+	server := &Server{Handle: handle, user: user, root: admin}
+	if err != nil {
+		return server, err
+	}
+	if err := server.locate(ctx); err != nil {
+		return server, err
+	}
+	client, err := connect(server.user)
+	if err != nil {
+		return server, err
+	}
+	switch there, err := client.BucketExists(ctx, user.Bucket); {
+	case err != nil:
+		return server, fmt.Errorf("reach bucket %s of %s: %w", user.Bucket, place.Name, err)
+	case !there:
+		return server, fmt.Errorf("bucket %s of %s is gone", user.Bucket, place.Name)
+	}
+	return server, nil
+}
 
-// furnish makes the bucket, the policy for it, and the user who has it.
-func furnish(ctx context.Context, admin service.Endpoint, o options) error {
-	creds := credentials.NewStaticV4(admin.User, admin.Secret, "")
-	objects, err := miniogo.New(admin.FromHost, &miniogo.Options{Creds: creds})
+// locate fills in the address on this machine.
+func (s *Server) locate(ctx context.Context) error {
+	address, err := s.HostAddress(ctx, port)
+	s.user.FromHost, s.root.FromHost = address, address
+	return err
+}
+
+// furnish makes the bucket and its user.
+func (s *Server) furnish(ctx context.Context) error {
+	client, err := connect(s.root)
 	if err != nil {
-		return fmt.Errorf("make a client of MinIO: %w", err)
+		return err
 	}
-	if err := objects.MakeBucket(ctx, o.bucket, miniogo.MakeBucketOptions{}); err != nil {
-		return fmt.Errorf("make bucket %s: %w", o.bucket, err)
-	}
-	server, err := madmin.NewWithOptions(admin.FromHost, &madmin.Options{Creds: creds})
+	// The server answers health probes a moment before it serves requests.
+	_, err = await.Until(ctx, "bucket "+s.user.Bucket+" to be made", 50*time.Millisecond,
+		func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, final(client.MakeBucket(ctx, s.user.Bucket, minio.MakeBucketOptions{}))
+		},
+		func(struct{}) error { return nil })
 	if err != nil {
-		return fmt.Errorf("make an administrator's client of MinIO: %w", err)
+		return err
 	}
-	var text bytes.Buffer
-	if err := policy.Execute(&text, o.bucket); err != nil {
-		return fmt.Errorf("write the policy of bucket %s: %w", o.bucket, err)
+	admin, err := madmin.NewWithOptions(s.root.FromHost, &madmin.Options{
+		Creds: credentials.NewStaticV4(s.root.User, s.root.Secret, ""),
+	})
+	if err != nil {
+		return fmt.Errorf("make an administrator's client: %w", err)
 	}
-	name := o.bucket + "-only"
-	if err := server.AddCannedPolicy(ctx, name, text.Bytes()); err != nil {
-		return fmt.Errorf("make policy %s: %w", name, err)
+	name := "bucket-" + s.user.Bucket
+	if err := admin.AddCannedPolicy(ctx, name, []byte(policy(s.user.Bucket))); err != nil {
+		return fmt.Errorf("add policy %s: %w", name, err)
 	}
-	if err := server.AddUser(ctx, o.user, o.secret); err != nil {
-		return fmt.Errorf("make user %s: %w", o.user, err)
+	if err := admin.AddUser(ctx, s.user.User, s.user.Secret); err != nil {
+		return fmt.Errorf("add user %s: %w", s.user.User, err)
 	}
-	if _, err := server.AttachPolicy(ctx, madmin.PolicyAssociationReq{User: o.user, Policies: []string{name}}); err != nil {
-		return fmt.Errorf("give user %s policy %s: %w", o.user, name, err)
+	_, err = admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{name}, User: s.user.User})
+	if err != nil {
+		return fmt.Errorf("give policy %s to user %s: %w", name, s.user.User, err)
 	}
 	return nil
+}
+
+func connect(e service.Endpoint) (*minio.Client, error) {
+	client, err := minio.New(e.FromHost, &minio.Options{Creds: credentials.NewStaticV4(e.User, e.Secret, "")})
+	if err != nil {
+		return nil, fmt.Errorf("make a client for %s: %w", e.FromHost, err)
+	}
+	return client, nil
+}
+
+// final stops the wait at answers that will not change: only a server that is
+// not initialized yet, or no answer at all, is worth another try.
+func final(err error) error {
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) && answer.StatusCode != http.StatusServiceUnavailable {
+		return await.Stop(err)
+	}
+	return err
+}
+
+// policy lets a user list one bucket and read, write and delete its objects.
+func policy(bucket string) string {
+	return fmt.Sprintf(`{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
+      "Resource": ["arn:aws:s3:::%[1]s"]
+    },
+    {
+      "Effect": "Allow",
+      "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+      "Resource": ["arn:aws:s3:::%[1]s/*"]
+    }
+  ]
+}
+`, bucket)
 }

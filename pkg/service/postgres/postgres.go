@@ -1,52 +1,122 @@
-// Package postgres runs the PostgreSQL that serves as metadata database.
+// Package postgres runs a PostgreSQL server beside the cluster.
 package postgres
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"net/url"
 
-	tc "github.com/testcontainers/testcontainers-go"
+	"github.com/jackc/pgx/v5"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver that the wait for the server uses
+	"github.com/moby/moby/api/types/network"
+	"github.com/testcontainers/testcontainers-go"
 	tcpostgres "github.com/testcontainers/testcontainers-go/modules/postgres"
+	"github.com/testcontainers/testcontainers-go/wait"
 
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/service/internal/container"
 )
 
-const port = "5432/tcp"
+const (
+	portNumber = "5432"
+	port       = portNumber + "/tcp"
+)
 
-type options struct{ user, secret, database string }
-
-// Option of Run.
-type Option func(*options)
-
-// WithCredentials sets the owner of the database and its password.
-func WithCredentials(user, secret string) Option {
-	return func(o *options) { o.user, o.secret = user, secret }
+// settings trade durability, which a database of one run does not need, for
+// the disk's time. Airflow's components hold tens of connections each.
+var settings = []string{
+	"-c", "fsync=off",
+	"-c", "synchronous_commit=off",
+	"-c", "full_page_writes=off",
+	"-c", "max_connections=100",
 }
 
-// WithDatabase sets the name of the database that is made.
+// Option changes how the server is made.
+type Option func(*options)
+
+type options struct{ user, password, database string }
+
+// WithCredentials names the owner of the database and its password. The
+// default is airflow with a password of the same name, for use in tests only.
+func WithCredentials(user, password string) Option {
+	return func(o *options) { o.user, o.password = user, password }
+}
+
+// WithDatabase names the database; the default is airflow.
 func WithDatabase(name string) Option { return func(o *options) { o.database = name } }
 
-// Run starts a server from an image that is in the container engine already,
-// and returns when it answers. The handle is never nil: close it also after an error.
-// Durability is off: the data never outlives the run, and a commit that waits
-// for the disk would be most of what a small machine does.
-func Run(ctx context.Context, image string, p service.Placement, opts ...Option) (*service.Container, error) {
-	o := options{user: "airflow", database: "airflow"}
+// Server is a PostgreSQL server. It is a service.Handle.
+type Server struct {
+	*container.Handle
+	endpoint service.Endpoint
+}
+
+var _ service.Handle = (*Server)(nil)
+
+// Endpoint gives the addresses and the credentials. Pods use the container's
+// alias on the network: the cluster's DNS passes names that it does not know on
+// to the node's, which is the container engine's, and the alias outlives a
+// restart of the container, unlike its address.
+func (s *Server) Endpoint() service.Endpoint { return s.endpoint }
+
+// Run starts a server from an image that the container engine holds, and
+// returns when it answers. The handle is never nil: close it also after an error.
+func Run(ctx context.Context, image string, place service.Placement, opts ...Option) (*Server, error) {
+	o := options{user: "airflow", password: "airflow", database: "airflow"}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	custom := append(p.Customize(),
-		tcpostgres.WithUsername(o.user), tcpostgres.WithPassword(o.secret), tcpostgres.WithDatabase(o.database),
-		tcpostgres.BasicWaitStrategies(),
-		tc.WithCmd("postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=100"),
-	)
-	started, err := tcpostgres.Run(ctx, image, custom...)
-	var container tc.Container
-	if started != nil {
-		container = started.Container
-	}
-	handle := service.NewContainer(p.Name, container)
+	handle, err := container.Prepare(ctx, image, place)
+	server := &Server{Handle: handle, endpoint: service.Endpoint{
+		FromPod:  net.JoinHostPort(place.Name, portNumber),
+		Database: o.database, User: o.user, Secret: o.password,
+	}}
 	if err != nil {
-		return handle, service.Explain("PostgreSQL", image, err)
+		return server, err
 	}
-	return handle, handle.Locate(ctx, p, port, service.Endpoint{Database: o.database, User: o.user, Secret: o.secret})
+	got, err := tcpostgres.Run(ctx, image, append(container.Options(place, port),
+		tcpostgres.WithUsername(o.user), tcpostgres.WithPassword(o.password), tcpostgres.WithDatabase(o.database),
+		testcontainers.WithCmdArgs(settings...),
+		// Not the log: the image's first, passing server logs the same line.
+		// That one listens on no port.
+		testcontainers.WithWaitStrategy(wait.ForSQL(port, "pgx", func(host string, port network.Port) string {
+			return server.url(net.JoinHostPort(host, port.Port()))
+		}).WithStartupTimeout(container.Within(ctx))),
+	)...)
+	if got != nil {
+		handle.Started(got.Container)
+	}
+	if err != nil {
+		return server, fmt.Errorf("start %s from image %s: %w", place.Name, image, err)
+	}
+	server.endpoint.FromHost, err = handle.HostAddress(ctx, port)
+	return server, err
+}
+
+// Attach uses the running server of the placement's stack and name, with the
+// credentials of an Endpoint that Run gave, which it tries.
+func Attach(ctx context.Context, place service.Placement, known service.Endpoint) (*Server, error) {
+	handle, err := container.Find(ctx, place)
+	server := &Server{Handle: handle, endpoint: known}
+	if err != nil {
+		return server, err
+	}
+	if server.endpoint.FromHost, err = handle.HostAddress(ctx, port); err != nil {
+		return server, err
+	}
+	connection, err := pgx.Connect(ctx, server.url(server.endpoint.FromHost))
+	if err != nil {
+		return server, fmt.Errorf("connect to %s: %w", place.Name, err)
+	}
+	return server, connection.Close(ctx)
+}
+
+// url is the connection string for an address; it holds the password.
+func (s *Server) url(address string) string {
+	u := url.URL{
+		Scheme: "postgres", Host: address, Path: "/" + s.endpoint.Database,
+		User: url.UserPassword(s.endpoint.User, s.endpoint.Secret), RawQuery: "sslmode=disable",
+	}
+	return u.String()
 }
