@@ -95,8 +95,17 @@ func (l *lineCopier) body(in *bufio.Reader, skip int) error {
 func (l *lineCopier) write(piece []byte) error {
 	n, err := l.to.Write(piece)
 	l.bytes += int64(n)
-	return err
+	if err != nil {
+		return &writeError{err}
+	}
+	return nil
 }
+
+// writeError tells trouble with the copy from trouble with the log.
+type writeError struct{ err error }
+
+func (e *writeError) Error() string { return "write the copy: " + e.err.Error() }
+func (e *writeError) Unwrap() error { return e.err }
 
 // readStamp reads a line's timestamp with the blank after it. Where the line
 // begins with something else, it returns what it read and a zero time.

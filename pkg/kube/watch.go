@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/airworthy/airworthy/pkg/await"
@@ -79,12 +80,12 @@ func (c *Client) Watch(ctx context.Context, what Watching) (*Watcher, error) {
 		stop: stop, tell: tell, changed: make(chan struct{}),
 		pods: make(map[string]PodFact), events: make(map[string]EventFact), jobs: make(map[string]JobFact),
 	}
-	sources := []source{{"pods", &corev1.Pod{}, c.podLists(what.Selector), w.podHandler()}}
+	sources := []source{{c.set, "pods", &corev1.Pod{}, c.podLists(what.Selector), w.podHandler()}}
 	if what.Events {
-		sources = append(sources, source{"events", &corev1.Event{}, c.eventLists(), w.eventHandler()})
+		sources = append(sources, source{c.set, "events", &corev1.Event{}, c.eventLists(), w.eventHandler()})
 	}
 	if what.Jobs {
-		sources = append(sources, source{"jobs", &batchv1.Job{}, c.jobLists(what.Selector), w.jobHandler()})
+		sources = append(sources, source{c.set, "jobs", &batchv1.Job{}, c.jobLists(what.Selector), w.jobHandler()})
 	}
 	var synced []cache.InformerSynced
 	for _, s := range sources {
@@ -109,6 +110,7 @@ func (c *Client) Watch(ctx context.Context, what Watching) (*Watcher, error) {
 }
 
 type source struct {
+	client  kubernetes.Interface
 	name    string
 	object  runtime.Object
 	lists   *cache.ListWatch
@@ -117,7 +119,7 @@ type source struct {
 
 // start runs one informer and returns when its first list has been handled.
 func (w *Watcher) start(ctx context.Context, s source) (cache.InformerSynced, error) {
-	informer := cache.NewSharedIndexInformer(s.lists, s.object, 0, nil)
+	informer := cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(s.lists, s.client), s.object, 0, nil)
 	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
