@@ -10,14 +10,23 @@ import (
 	"strings"
 )
 
-// WriteFiles writes files, and removes others, in a running container; names
-// are paths relative to dir. Each file appears whole: it is written beside its
-// place under a hidden name and renamed. Removing what is not there is no error.
-// The container needs sh, base64, mkdir, mv and rm.
-func (c *Client) WriteFiles(ctx context.Context, pod, container, dir string, write map[string]string, remove []string) error {
+// WriteFiles puts files, by path relative to dir, into a running container.
+// Each file appears whole: it is written beside its place under a hidden name
+// and renamed. The container needs sh, base64, mkdir and mv.
+func (c *Client) WriteFiles(ctx context.Context, pod, container, dir string, files map[string]string) error {
+	return c.changeFiles(ctx, pod, container, dir, files, nil)
+}
+
+// RemoveFiles removes files, by path relative to dir, from a running
+// container. A file that is not there is no error.
+func (c *Client) RemoveFiles(ctx context.Context, pod, container, dir string, names ...string) error {
+	return c.changeFiles(ctx, pod, container, dir, nil, names)
+}
+
+func (c *Client) changeFiles(ctx context.Context, pod, container, dir string, write map[string]string, remove []string) error {
 	script, err := fileScript(dir, write, remove)
 	if err != nil {
-		return fmt.Errorf("write files into pod %s/%s: %w", c.namespace, pod, err)
+		return fmt.Errorf("change files in pod %s/%s: %w", c.namespace, pod, err)
 	}
 	// By standard input, as an argument's length is limited.
 	_, _, err = c.Exec(ctx, pod, container, []string{"sh", "-s"}, strings.NewReader(script))
