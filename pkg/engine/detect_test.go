@@ -156,6 +156,10 @@ func TestDetectProblems(t *testing.T) {
 			problems: []string{"fatal no container engine answers: nothing answers there: no such file (tcp://build:2375): start it there, or set DOCKER_HOST to one that answers"},
 		},
 		{
+			name: "another address of this machine does not answer", host: "unix:///home/me/docker.sock", spoil: func(f *fake) { f.absent() },
+			problems: []string{"fatal no container engine answers: nothing answers there: no such file (unix:///home/me/docker.sock): start it there, or set DOCKER_HOST to one that answers"},
+		},
+		{
 			name: "an engine that hangs", spoil: func(f *fake) { f.asked = errors.New("no answer within 20s") },
 			problems: []string{"fatal the container engine does not answer as one: no answer within 20s (unix:///var/run/docker.sock): see its log, and restart it"},
 		},

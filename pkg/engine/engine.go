@@ -22,7 +22,9 @@ type Options struct {
 	// and for the log of a daemon that Fix starts. It should be absolute and
 	// outlive the run.
 	Dir string
-	// Args are further arguments for a daemon that Fix starts.
+	// Args are further arguments for a daemon that Fix starts. At a Host other
+	// than the default one, Fix starts a daemon only where Args are given; they
+	// must name directories of its own.
 	Args []string
 }
 
@@ -66,6 +68,8 @@ type Status struct {
 	Debootstrap string `json:"debootstrap,omitempty"` // likewise
 
 	Problems []Problem `json:"problems"`
+
+	ours bool // Fix may start a daemon at Host
 }
 
 // Err is every fatal problem in one error, or nil.
@@ -102,7 +106,10 @@ func detect(ctx context.Context, m machine, o Options) (Status, error) {
 	if scheme, rest, ok := strings.Cut(o.Host, "://"); !ok || rest == "" || (scheme != "unix" && scheme != "tcp" && scheme != "ssh" && scheme != "http" && scheme != "https") {
 		return Status{}, fmt.Errorf("read engine address %q: must be unix:///path or tcp://host:port: mend DOCKER_HOST", o.Host)
 	}
-	s := Status{Host: o.Host, FreeDisk: -1}
+	// At an address of the user's own, a daemon started with the default
+	// directories would get into the way of the one that has them.
+	ours := o.Host == DefaultHost || o.Host == "unix:///run/docker.sock" || (len(o.Args) > 0 && strings.HasPrefix(o.Host, "unix://"))
+	s := Status{Host: o.Host, FreeDisk: -1, ours: ours}
 	s.tools(m, o)
 	d, err := m.ask(ctx, o.Host)
 	if ctx.Err() != nil {

@@ -54,7 +54,7 @@ func (s *Status) unreachable(m machine, asked error) Problem {
 	p := Problem{Where: s.Host, Fatal: true}
 	repair := s.repair(m)
 	switch {
-	case !s.local():
+	case !s.local(), !s.ours && errors.Is(asked, errAbsent):
 		p.What = "no container engine answers: " + asked.Error()
 		p.Mend = "start it there, or set DOCKER_HOST to one that answers"
 	case errors.Is(asked, errForbidden):
@@ -83,7 +83,7 @@ func (s *Status) unreachable(m machine, asked error) Problem {
 
 // repair reports whether Fix may install or start an engine here.
 func (s *Status) repair(m machine) bool {
-	return s.local() && m.uid == 0 && (s.Daemon != "" || m.release().debian)
+	return s.ours && m.uid == 0 && (s.Daemon != "" || m.release().debian)
 }
 
 // machineProblems looks at disk, memory and the kernel.

@@ -25,8 +25,8 @@ const (
 // startEngine starts an installed engine and returns when it answers.
 func (f *fixer) startEngine(ctx context.Context, daemon string) error {
 	private := strings.HasPrefix(daemon, f.Dir+string(filepath.Separator))
-	// systemd's own unit listens at the default address, without our arguments.
-	systemd := f.exists("/run/systemd/system") && f.lookPath("systemctl") != "" && f.Host == DefaultHost && len(f.Args) == 0
+	// systemd's own unit does not take our arguments.
+	systemd := f.exists("/run/systemd/system") && f.lookPath("systemctl") != "" && len(f.Args) == 0
 	var exited <-chan error
 	logs := filepath.Join(f.Dir, "dockerd.log")
 	l := launch{path: daemon, args: f.arguments(private), log: logs}
@@ -61,7 +61,7 @@ func (f *fixer) startEngine(ctx context.Context, daemon string) error {
 // arguments of the daemon.
 func (f *fixer) arguments(private bool) []string {
 	var args []string
-	if f.Host != DefaultHost {
+	if len(f.Args) > 0 && f.Host != DefaultHost {
 		args = append(args, "--host", f.Host)
 	}
 	if private {
