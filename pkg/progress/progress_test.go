@@ -36,6 +36,7 @@ func TestPlainLines(t *testing.T) {
 	c := newClock()
 	v := view(t, &out, c, false, 80)
 	v.Note("run out/one")
+	v.Waiting("stack", "starting over: it is half-made")
 	cluster := v.Step("cluster")
 	images := v.Step("images")
 	v.Waiting("cluster", "the API server\nsecond line")
@@ -43,6 +44,7 @@ func TestPlainLines(t *testing.T) {
 	v.beat()
 	cluster(nil)
 	cluster(nil)
+	v.Waiting("cluster", "too late to matter")
 	c.forward(70 * time.Second)
 	images(errors.New("build postgres:15: no space left\nlong output"))
 	v.Expect(2)
@@ -54,6 +56,7 @@ func TestPlainLines(t *testing.T) {
 	v.beat()
 	v.Ended(conformance.Record{Check: "logs.unicode", Attempt: 2, Outcome: conformance.Failed, Reason: "2 bytes lost", Took: time.Second})
 	want := `10:00:00 run out/one
+10:00:00 stack: starting over: it is half-made
 10:00:00 cluster: begins
 10:00:00 images: begins
 10:00:20 cluster: under way for 20.0s, waits for the API server

@@ -105,16 +105,26 @@ func (v *View) Step(name string) (end func(error)) {
 	}
 }
 
-// Waiting says what a part waits for at the moment. Unknown parts are ignored:
-// a late message about a part that ended is no news.
+// Waiting says what a part waits for at the moment. A late message about a
+// part that ended is no news; one about something that is no part is a line
+// that stays.
 func (v *View) Waiting(name, what string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	known := false
 	for i := len(v.parts) - 1; i >= 0; i-- {
-		if p := v.parts[i]; p.name == name && !p.over {
+		p := v.parts[i]
+		if p.name != name {
+			continue
+		}
+		known = true
+		if !p.over {
 			p.waiting = firstLine(what)
 			return
 		}
+	}
+	if !known {
+		v.line(name + ": " + firstLine(what))
 	}
 }
 

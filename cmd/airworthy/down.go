@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/stack"
+)
+
+func (a *app) downCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "down [NAME]",
+		Short: "Remove a stack, also after a crash",
+		Long: `down removes every container, network, volume and cluster that carries the label
+of a stack, and nothing else. NAME may be left out where one stack stands, or
+the run file's is meant. It works after a crash or a kill -9: what it removes is
+found by label, not by what was written down.`,
+		Example: `  airworthy down
+  airworthy down local
+  airworthy down --all`,
+		Args:              usageArgs(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: a.completeStacks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) > 0 {
+				return usageError(fmt.Errorf("give a name or --all, not both"))
+			}
+			m, err := a.engine(cmd.Context())
+			if err != nil {
+				return err
+			}
+			names, err := a.toRemove(cmd.Context(), m, args, all)
+			if err != nil {
+				return err
+			}
+			return a.remove(cmd.Context(), m, names)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every stack of this machine")
+	return cmd
+}
+
+// toRemove lists the stacks that are meant.
+func (a *app) toRemove(ctx context.Context, m machine, args []string, all bool) ([]string, error) {
+	if len(args) == 1 {
+		return args, nil
+	}
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	// What cannot be read still names a stack that can be removed.
+	known, _ := stack.Standing(state)
+	names := stackNames(known)
+	if all {
+		found, err := labelled(ctx, m.docker)
+		names = append(names, found...)
+		slices.Sort(names)
+		return slices.Compact(names), err
+	}
+	if len(names) == 1 && a.file == "" {
+		return names, nil
+	}
+	run, err := a.loadRun()
+	if err != nil {
+		return nil, err
+	}
+	return []string{run.Name}, nil
+}
+
+// remove removes stacks one after the other and says what went.
+func (a *app) remove(ctx context.Context, m machine, names []string) error {
+	state, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		fmt.Fprintln(a.out, "nothing to remove")
+	}
+	var errs []error
+	for _, name := range names {
+		removed, err := stack.Down(ctx, m.docker, state, name)
+		errs = append(errs, err)
+		fmt.Fprintf(a.out, "%s: %s\n", name, removedText(removed))
+	}
+	return errors.Join(errs...)
+}
+
+// removedText says what went, by name.
+func removedText(l environment.Left) string {
+	var parts []string
+	for _, kind := range []struct {
+		one, more string
+		names     []string
+	}{{"container", "containers", l.Containers}, {"network", "networks", l.Networks}, {"volume", "volumes", l.Volumes}} {
+		switch len(kind.names) {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+kind.one+" ("+kind.names[0]+")")
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s (%s)", len(kind.names), kind.more, strings.Join(kind.names, ", ")))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing was left"
+	}
+	return "removed " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+)
+
+// pickFlags adds the flags that choose checks.
+func pickFlags(cmd *cobra.Command, s *selection) {
+	f := cmd.Flags()
+	f.StringSliceVar(&s.checks, "check", nil, "run only these checks; the verdict is then inconclusive")
+	f.IntVar(&s.repeat, "repeat", 1, "attempts at each check; every one must pass")
+	f.IntVar(&s.procs, "procs", 4, "parallel processes that run the checks")
+	must(cmd.RegisterFlagCompletionFunc("check", completeChecks))
+}
+
+// valid is a usage error when the selection makes no sense.
+func (s selection) valid() error {
+	if err := knownChecks(s.checks); err != nil {
+		return err
+	}
+	if s.repeat < 1 {
+		return usageError(fmt.Errorf("--repeat %d: at least one attempt must be made", s.repeat))
+	}
+	if s.procs < 1 || s.procs > 64 {
+		return usageError(fmt.Errorf("--procs %d: use 1 to 64 processes", s.procs))
+	}
+	return nil
+}
+
+func (a *app) e2eCommand() *cobra.Command {
+	var pick selection
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "e2e",
+		Short: "Bring a platform up, check it, give a verdict, remove it",
+		Long: `e2e is up, test, report and down in one. The stack is removed also when checks
+failed or the run was interrupted; the evidence is kept first, in a directory of
+its own below --out. The exit code is the verdict's.`,
+		Example: `  airworthy e2e
+  airworthy e2e -f environments/multinode.yaml --set timeouts.scale=2
+  airworthy e2e --keep --check executor.xcom --check logs.persisted`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := pick.valid(); err != nil {
+				return err
+			}
+			run, err := a.loadRun()
+			if err != nil {
+				return err
+			}
+			f, err := a.takeOff(cmd.Context(), run, pick, a.commandLine(cmd))
+			if err != nil {
+				return err
+			}
+			defer f.land()
+			return f.e2e(cmd.Context(), keep)
+		},
+	}
+	pickFlags(cmd, &pick)
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave the stack standing")
+	return cmd
+}
+
+// e2e is the whole run in one visible order. Whatever fails, the report is
+// written before anything is removed, and once more when it is known how the
+// clean-up went.
+func (f *flight) e2e(ctx context.Context, keep bool) error {
+	err := f.phase("set-up", func() error { _, err := f.up(ctx, keep); return err })
+	f.problem("set-up", err)
+	if err == nil {
+		err = f.phase("checks", func() error { return f.checks(ctx) })
+		f.problem("checks", err)
+	}
+	doc, reportErr := f.report()
+	if !keep {
+		downErr := f.phase("clean-up", f.down)
+		f.problem("clean-up", downErr)
+		if reportErr == nil {
+			doc, reportErr = f.report()
+		}
+		err = errors.Join(err, downErr)
+	}
+	return f.end(doc, err, reportErr)
+}
+
+// checks plans, and runs what was planned.
+func (f *flight) checks(ctx context.Context) error {
+	p, err := f.plan()
+	if err != nil {
+		return err
+	}
+	return f.check(ctx, p)
+}
+
+// end prints the summary and turns the outcome into an exit code. A verdict
+// says more than the error that kept it from being conformant; an error beside
+// a conformant verdict still means that something is not as it should be.
+func (f *flight) end(doc reportv1.Document, err, reportErr error) error {
+	f.land()
+	if reportErr != nil {
+		return errors.Join(err, reportErr)
+	}
+	printSummary(f.app.out, doc, f.dir.Path(), f.phases)
+	var usage *exitError
+	if errors.As(err, &usage) {
+		return err
+	}
+	if v := verdictError(doc.Verdict); v != nil {
+		return v
+	}
+	if err != nil {
+		return &exitError{exitCannotTest, nil} // among the problems that were printed
+	}
+	return nil
+}

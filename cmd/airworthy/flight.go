@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/airworthy/airworthy/internal/usage"
+	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/evidence"
+	"github.com/airworthy/airworthy/pkg/evidence/verdict"
+	"github.com/airworthy/airworthy/pkg/progress"
+	"github.com/airworthy/airworthy/pkg/stack"
+)
+
+// cleanupLimit bounds what is done after the work was cancelled.
+const cleanupLimit = 5 * time.Minute
+
+// flight is one run with a run directory: up, checks, report, down, or a part
+// of these.
+type flight struct {
+	app  *app
+	run  config.Run
+	pick selection
+
+	machine   machine
+	dir       *evidence.Dir
+	view      *progress.View
+	meter     *usage.Sampler
+	handoff   stack.Handoff
+	path      string // file of the handoff
+	recording *stack.Recording
+	facts     reportv1.Facts
+	phases    []phase
+}
+
+// takeOff finds the engine, makes the run directory and writes what is known
+// before anything is started. land must be called.
+func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, command []string) (*flight, error) {
+	m, err := a.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := evidence.Create(a.outDir, run.Name, nil)
+	if err != nil {
+		return nil, err
+	}
+	f := &flight{
+		app: a, run: run, pick: pick, machine: m, dir: dir, path: stack.HandoffPath(state, run.Name),
+		meter: usage.Start(time.Second), view: a.view(),
+	}
+	f.facts = reportv1.Facts{
+		Run: dir.Name(), Airworthy: thisBuild().Version, Command: command,
+		RunFile: string(evidence.RunFile), Started: time.Now().UTC(),
+	}
+	f.view.Note("run directory: %s", dir.Path())
+	if err := dir.WriteJSON(evidence.RunFile, run.Redacted()); err != nil {
+		f.land()
+		return nil, err
+	}
+	return f, nil
+}
+
+// land ends the view and the measuring.
+func (f *flight) land() {
+	f.view.Close()
+	f.meter.Stop()
+}
+
+// phase runs one part of the run and keeps its time.
+func (f *flight) phase(name string, do func() error) error {
+	began := time.Now()
+	err := do()
+	f.phases = append(f.phases, phase{name, time.Since(began)})
+	return err
+}
+
+// problem keeps what went wrong outside any check for the report.
+func (f *flight) problem(what string, err error) {
+	if err != nil {
+		f.facts.Problems = append(f.facts.Problems, fmt.Sprintf("%s: %v", what, err))
+	}
+}
+
+// knows takes over a stack, whole or half-made: its secrets must be known
+// before anything of it is written.
+func (f *flight) knows(h stack.Handoff) error {
+	f.handoff = h
+	if err := f.dir.AddSecrets(h.Secrets...); err != nil && !errors.Is(err, evidence.ErrShortSecret) {
+		return err
+	}
+	return nil
+}
+
+// up brings the stack up. Where that fails, what was known of it is taken over
+// all the same, so that the report can name what was to be tested.
+func (f *flight) up(ctx context.Context, keep bool) (*stack.Stack, error) {
+	state, err := f.app.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := f.app.cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	f.app.stands(f.run.Name)
+	s, err := stack.Up(ctx, stack.Options{
+		Run: f.run, State: state, Cache: cache, Dir: f.dir, Docker: f.machine.docker, Engine: f.machine.status,
+		Keep: keep, Progress: f.view,
+	})
+	var mistake *environment.ConfigError
+	switch {
+	case errors.As(err, &mistake):
+		return nil, usageError(err)
+	case err != nil:
+		return nil, err
+	}
+	f.recording = s.Recording
+	if err := f.knows(s.Handoff); err != nil {
+		return s, err
+	}
+	return s, f.record(ctx, s)
+}
+
+// attach uses the stack that stands under the flight's name.
+func (f *flight) attach(ctx context.Context) (*stack.Stack, error) {
+	state, err := f.app.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	s, err := stack.Attach(ctx, f.machine.docker, state, f.run.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.knows(s.Handoff); err != nil {
+		return s, err
+	}
+	return s, f.record(ctx, s)
+}
+
+// record keeps what the cluster does from now on, unless that is under way.
+func (f *flight) record(ctx context.Context, s *stack.Stack) error {
+	if f.recording != nil {
+		return nil
+	}
+	var err error
+	f.recording, err = stack.Record(ctx, s.Cluster.REST(), s.Handoff.Release.Namespace, f.dir)
+	return err
+}
+
+// stopRecording ends the recording, before the directory is sealed or the
+// cluster removed.
+func (f *flight) stopRecording() {
+	if f.recording != nil {
+		f.problem("recording the cluster", f.recording.Stop())
+		f.recording = nil
+	}
+}
+
+// plan writes the plan. It comes before the first check, and is written for a
+// set-up that failed too: its checks are missing then, and not forgotten.
+func (f *flight) plan() (conformance.Plan, error) {
+	p, err := f.pick.plan(f.run, f.handoff.Features)
+	if err != nil {
+		return p, usageError(err)
+	}
+	return p, f.dir.WritePlan(p)
+}
+
+// check runs the planned checks, as often as was asked for.
+func (f *flight) check(ctx context.Context, p conformance.Plan) error {
+	ids := runnable(p)
+	if len(ids) == 0 {
+		return nil
+	}
+	ginkgo, binary, err := suiteBinaries()
+	if err != nil {
+		return err
+	}
+	runDir, err := filepath.Abs(f.dir.Path())
+	if err != nil {
+		return fmt.Errorf("find the run directory: %w", err)
+	}
+	f.view.Expect(len(ids) * f.pick.repeat)
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	seen := make(chan struct{})
+	go func() { f.view.Follow(watch, f.dir.Path()); close(seen) }()
+	defer func() { stop(); <-seen }()
+	for attempt := 1; attempt <= f.pick.repeat && err == nil; attempt++ {
+		err = f.attempt(ctx, suiteRun{
+			ginkgo: ginkgo, binary: binary, runDir: runDir, handoff: f.path,
+			attempt: attempt, checks: ids, procs: f.pick.procs,
+		})
+	}
+	return err
+}
+
+// attempt runs the suites once. When they leave no record at all, the end of
+// what they said is the only explanation there is.
+func (f *flight) attempt(ctx context.Context, r suiteRun) error {
+	log, err := f.dir.Log(evidence.SetupFile(fmt.Sprintf("suite-%d.log", r.attempt)))
+	if err != nil {
+		return err
+	}
+	end := &tail{max: 4000}
+	r.log = io.MultiWriter(log, end)
+	if f.app.verbose {
+		r.log = io.MultiWriter(log, end, f.app.err)
+	}
+	err = errors.Join(r.run(ctx), log.Close())
+	records, interrupted, readErr := f.dir.ReadRecords()
+	if err == nil && readErr == nil && len(records)+len(interrupted) == 0 {
+		return fmt.Errorf("the suites ran no check; they ended with:\n%s", f.dir.Redactor().Text(end.lines()))
+	}
+	return err
+}
+
+// report writes facts, reports and sums from what the directory holds. It may
+// be called again when more is known.
+func (f *flight) report() (reportv1.Document, error) {
+	f.stopRecording()
+	if err := f.havePlan(); err != nil {
+		return reportv1.Document{}, err
+	}
+	now := time.Now().UTC()
+	h := f.handoff
+	if h.Run.Name == "" {
+		h.Run = f.run
+	}
+	describeStack(&f.facts, h)
+	var spans []stack.Span
+	if err := f.dir.ReadJSON(evidence.TimelineFile, &spans); err == nil {
+		describeSetup(&f.facts.Timings, f.facts.Started, spans)
+	}
+	records, err := verdict.Records(f.dir)
+	if err == nil {
+		f.facts.Timings.ChecksTook = checksTook(records)
+	}
+	for _, p := range f.phases {
+		switch p.name {
+		case "set-up":
+			f.facts.Timings.SetupTook = p.took
+		case "clean-up":
+			f.facts.Timings.CleanupTook = p.took
+		}
+	}
+	f.facts.Ended, f.facts.Timings.Total = now, now.Sub(f.facts.Started)
+	f.facts.Harness = describeHarness(f.meter.Now())
+	return verdict.Write(f.dir, f.facts)
+}
+
+// havePlan writes a plan where the run ended before its own: with every
+// feature claimed, so that every check of the profile shows as missing.
+func (f *flight) havePlan() error {
+	_, err := os.Stat(f.dir.Abs(evidence.PlanFile))
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	features := f.handoff.Features
+	if len(features) == 0 {
+		for _, c := range conformance.All() {
+			features = append(features, c.Requires...)
+		}
+	}
+	p, err := f.pick.plan(f.run, features)
+	if err != nil {
+		return usageError(err)
+	}
+	return f.dir.WritePlan(p)
+}
+
+// down removes the stack under a context of its own: it runs also when the
+// work was cancelled.
+func (f *flight) down() error {
+	state, err := f.app.stateDir()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+	defer cancel()
+	end := f.view.Step("clean-up")
+	_, err = stack.Down(ctx, f.machine.docker, state, f.run.Name)
+	end(err)
+	if err == nil {
+		f.app.gone()
+	}
+	return err
+}

@@ -1,0 +1,26 @@
+// Command airworthy brings an Airflow platform up on Kubernetes, makes it do
+// its work, and gives a verdict that can be checked again from files. The
+// commands are thin: what they do lives in pkg/. Only this package reads the
+// environment's variables.
+package main
+
+import (
+	"context"
+	"os"
+)
+
+func main() {
+	os.Exit(start())
+}
+
+// start is main with an exit code, so that deferred calls run.
+func start() int {
+	env, err := readEnviron(os.LookupEnv)
+	if err != nil {
+		return complain(os.Stderr, usageError(err))
+	}
+	a := newApp(env, os.Stdout, os.Stderr)
+	ctx, stop := a.interruptible(context.Background())
+	defer stop()
+	return a.execute(ctx, os.Args[1:])
+}

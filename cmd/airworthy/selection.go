@@ -1,0 +1,40 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/conformance"
+)
+
+// selection is which checks are run, and how.
+type selection struct {
+	checks []string // ids picked by hand; empty for all
+	repeat int      // attempts at each
+	procs  int      // parallel processes
+}
+
+// plan makes the plan of a run. What was not picked is planned and skipped: a
+// part of the checks gives no verdict about the whole.
+func (s selection) plan(run config.Run, features []conformance.Feature) (conformance.Plan, error) {
+	skip := slices.Clone(run.Checks.Skip)
+	if len(s.checks) > 0 {
+		for _, c := range conformance.All() {
+			if !slices.Contains(s.checks, c.ID) && !slices.Contains(skip, c.ID) {
+				skip = append(skip, c.ID)
+			}
+		}
+	}
+	return conformance.NewPlan(conformance.Level(run.Profile), features, skip)
+}
+
+// runnable lists the checks of a plan that are to be run.
+func runnable(p conformance.Plan) []string {
+	var ids []string
+	for _, c := range p.Checks {
+		if c.Unsupported == "" && c.Skipped == "" {
+			ids = append(ids, c.Check.ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// suiteGrace is how long the suites may take to write the records of what an
+// interrupt cut short, before they are killed.
+const suiteGrace = 30 * time.Second
+
+// suiteLimit ends a suite that hangs although every one of its waits is bounded.
+const suiteLimit = 2 * time.Hour
+
+// suiteRun is one run of the suites' binary against a standing stack.
+type suiteRun struct {
+	ginkgo, binary string
+	runDir         string   // out/RUN
+	handoff        string   // file of the standing stack
+	attempt        int      // from 1
+	checks         []string // ids; empty for all
+	procs          int
+	log            io.Writer // everything that the suites print
+}
+
+// suiteBinaries finds ginkgo and the suites beside this binary.
+func suiteBinaries() (ginkgo, platform string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", "", fmt.Errorf("find the suites: %w", err)
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return "", "", fmt.Errorf("find the suites: %w", err)
+	}
+	dir := filepath.Dir(self)
+	ginkgo, platform = filepath.Join(dir, "ginkgo"), filepath.Join(dir, "platform.test")
+	for _, f := range []string{ginkgo, platform} {
+		if _, err := os.Stat(f); err != nil {
+			return "", "", fmt.Errorf("find the suites: %w: they lie beside airworthy; `make build` makes all three", err)
+		}
+	}
+	return ginkgo, platform, nil
+}
+
+// args is ginkgo's command line.
+func (r suiteRun) args() []string {
+	args := []string{
+		fmt.Sprintf("--procs=%d", r.procs),
+		"--timeout=" + suiteLimit.String(),
+		"--no-color", "--keep-going", "--silence-skips", "--poll-progress-after=0",
+	}
+	if len(r.checks) > 0 {
+		// A label set: each spec is labelled check:ID.
+		args = append(args, "--label-filter=check: containsAny {"+strings.Join(r.checks, ",")+"}")
+	}
+	return append(args, r.binary, "--",
+		"-airworthy.run="+r.runDir, "-airworthy.stack="+r.handoff, fmt.Sprintf("-airworthy.attempt=%d", r.attempt))
+}
+
+// run runs the suites. Their exit code is no verdict, the files are; an error
+// means that they could not be run at all, or were interrupted.
+func (r suiteRun) run(ctx context.Context) error {
+	cmd := exec.Command(r.ginkgo, r.args()...)
+	cmd.Stdout, cmd.Stderr = r.log, r.log
+	// A group of its own: an interrupt from the terminal reaches airworthy
+	// alone, which passes it on once; and no child outlives a kill -9.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	done := make(chan error, 1)
+	started := make(chan error, 1)
+	go func() {
+		// The death signal follows the thread that started the child.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			done <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start the suites: %w", err)
+	}
+	err := waitGroup(ctx, cmd.Process.Pid, done)
+	var failed *exec.ExitError
+	if errors.As(err, &failed) && failed.Exited() && ctx.Err() == nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("run the suites: %w", err)
+	}
+	return nil
+}
+
+// waitGroup waits for the leader of a process group; when ctx ends it
+// interrupts the group, and kills it after the grace.
+func waitGroup(ctx context.Context, pid int, done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	_ = syscall.Kill(-pid, syscall.SIGINT) // it may have ended just now
+	kill := time.NewTimer(suiteGrace)
+	defer kill.Stop()
+	select {
+	case <-done:
+	case <-kill.C:
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+		<-done
+	}
+	return context.Cause(ctx)
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	max int
+	buf []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - t.max; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+// lines is the kept text from its first whole line on.
+func (t *tail) lines() string {
+	b := t.buf
+	if len(b) == t.max {
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			b = b[i+1:]
+		}
+	}
+	return strings.TrimSpace(string(b))
+}

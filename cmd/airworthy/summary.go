@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+)
+
+// phase is one part of the whole run, for the end of the output.
+type phase struct {
+	name string
+	took time.Duration
+}
+
+// printSummary says what came out, for a person. The last line has the counts
+// alone, for whoever reads the output by program.
+func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase) {
+	fmt.Fprintf(w, "\nverdict: %s - %s\n", doc.Verdict, doc.Reason)
+	for _, c := range doc.Checks {
+		switch c.Outcome {
+		case conformance.Passed, conformance.Unsupported, conformance.Skipped:
+			continue
+		}
+		fmt.Fprintf(w, "  %s %s: %s\n", c.Outcome, c.ID, indent(c.Reason))
+		if folder := evidenceFolder(c); folder != "" {
+			fmt.Fprintf(w, "    evidence: %s/%s\n", dir, folder)
+		}
+	}
+	for _, p := range doc.Problems {
+		fmt.Fprintf(w, "  problem: %s\n", indent(p))
+	}
+	for _, e := range doc.Errors {
+		fmt.Fprintf(w, "  does not fit: %s\n", indent(e))
+	}
+	if left := outcomes(doc, conformance.Unsupported); len(left) > 0 {
+		fmt.Fprintf(w, "  unsupported: %s\n", strings.Join(left, ", "))
+	}
+	if left := outcomes(doc, conformance.Skipped); len(left) > 0 {
+		fmt.Fprintf(w, "  left out by hand: %d checks\n", len(left))
+	}
+	fmt.Fprintf(w, "airworthy itself: at most %s of memory, %.1f s of processor time%s\n",
+		bytesText(doc.Harness.MaxRSSBytes), doc.Harness.CPUSeconds, shareText(doc.Harness.CPUShare))
+	fmt.Fprintf(w, "how long: %s\n", phasesText(phases))
+	fmt.Fprintf(w, "run directory: %s\n", dir)
+	fmt.Fprintln(w, countsLine(doc.Counts))
+}
+
+// countsLine is the closing line: what did not pass and was not left out on
+// purpose counts as failed, so that nobody reads a dead run as a clean one.
+func countsLine(c reportv1.Counts) string {
+	failed := c.Failed + c.Blocked + c.Missing + c.Contradictory
+	s := fmt.Sprintf("%d passed, %d failed", c.Passed, failed)
+	if skipped := c.Skipped + c.Unsupported; skipped > 0 {
+		s += fmt.Sprintf(", %d skipped", skipped)
+	}
+	return s
+}
+
+func shareText(share *float64) string {
+	if share == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%.1f%% of the machine's during the run)", *share*100)
+}
+
+func phasesText(phases []phase) string {
+	var parts []string
+	var total time.Duration
+	for _, p := range phases {
+		parts = append(parts, fmt.Sprintf("%s %.1fs", p.name, p.took.Seconds()))
+		total += p.took
+	}
+	return fmt.Sprintf("%s, total %.1fs", strings.Join(parts, ", "), total.Seconds())
+}
+
+// indent keeps the further lines of a reason below its first.
+func indent(s string) string {
+	return strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n    ")
+}
+
+// evidenceFolder is the folder of the last attempt that left evidence.
+func evidenceFolder(c reportv1.Check) string {
+	last := ""
+	for _, e := range c.Evidence {
+		parts := strings.Split(e, "/")
+		if len(parts) >= 3 && parts[0] == "checks" {
+			last = strings.Join(parts[:3], "/")
+		}
+	}
+	return last
+}
+
+func outcomes(doc reportv1.Document, o conformance.Outcome) []string {
+	var ids []string
+	for _, c := range doc.Checks {
+		if c.Outcome == o {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
