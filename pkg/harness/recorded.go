@@ -80,7 +80,7 @@ func (r *recorded) catchUp() error {
 		if err := json.Unmarshal(line, &pod); err != nil {
 			return fmt.Errorf("read recorded pods at byte %d of %s: %w", r.offset, r.path, err)
 		}
-		r.latest[string(pod.UID)] = merge(r.latest[string(pod.UID)], pod)
+		r.latest[pod.UID] = merge(r.latest[pod.UID], pod)
 	}
 }
 

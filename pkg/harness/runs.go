@@ -20,7 +20,9 @@ const (
 
 // runID is the same in every process of one attempt, which is what lets them
 // share a run.
-func (s *Session) runID() string { return fmt.Sprintf("airworthy-%s-%d", s.suite.token, s.suite.attempt) }
+func (s *Session) runID() string {
+	return fmt.Sprintf("airworthy-%s-%d", s.suite.token, s.suite.attempt)
+}
 
 // start triggers the run of a DAG that all checks of this attempt share, or
 // finds it when another process was first.

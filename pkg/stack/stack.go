@@ -4,65 +4,342 @@ package stack
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"time"
 
+	"github.com/moby/moby/client"
+	"k8s.io/client-go/rest"
+
 	"github.com/airworthy/airworthy/pkg/config"
-	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/engine"
 	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/service"
 )
 
-// Handoff is a standing stack as data: everything that another process needs
-// to use it. It holds secrets; files of it have mode 0600.
-type Handoff struct {
-	Name          string                `json:"name"`
-	Run           config.Run            `json:"run"`
-	Cluster       environment.Info      `json:"cluster"`
-	Release       platform.Release      `json:"release"`
-	Plan          platform.Plan         `json:"plan"`
-	Features      []conformance.Feature `json:"features"`
-	AirflowURL    string                `json:"airflowURL"` // from this machine
-	AdminUser     string                `json:"adminUser"`
-	AdminPassword string                `json:"adminPassword"`
-	Database      service.Endpoint      `json:"database"`
-	ObjectStorage service.Endpoint      `json:"objectStorage"` // the least-privilege user
-	ObjectAdmin   service.Endpoint      `json:"objectAdmin"`   // the root user
-	Images        []images.Resolution   `json:"images"`
-	Secrets       []string              `json:"secrets"` // every value that evidence must not hold
-	Started       time.Time             `json:"started"`
-	Ready         bool                  `json:"ready"` // false while Up is under way, or after it died
-}
-
 // Options of Up.
 type Options struct {
 	Run      config.Run
-	State    string   // directory for handoffs
-	Cache    string   // directory for image builds and downloads
-	Dir      string   // run directory (out/RUN); setup/ is written below it
-	Progress Progress // may be nil
-}
-
-// Progress is told what the set-up does. Calls may come concurrently.
-type Progress interface {
-	// Step begins a named part (cluster, postgres, images, platform ...);
-	// the returned function ends it.
-	Step(name string) (end func(error))
-	// Waiting says what a part is waiting for at the moment.
-	Waiting(name, what string)
+	State    string         // directory for handoffs
+	Cache    string         // directory for image builds and downloads
+	Dir      *evidence.Dir  // run directory; setup/ and cluster/ are written below it; may be nil
+	Docker   *client.Client // nil only for an existing cluster without services of ours
+	Engine   engine.Status  // what Detect found
+	Keep     bool           // leave what was made when Up fails
+	Progress Progress       // may be nil
 }
 
 // Stack is a standing stack.
 type Stack struct {
 	Handoff Handoff
 	Cluster environment.Cluster
+	// Recording is under way since before the platform was installed; nil when
+	// Options.Dir was nil.
+	Recording *Recording
 }
 
-// The functions of this package:
-//
-//	Up(ctx, Options) (*Stack, error)            brings up, or goes on with, the stack Run.Name
-//	Attach(ctx, state, name) (*Stack, error)    uses a standing one
-//	Down(ctx, state, name) (Removed, error)     removes by label, also after a crash
-//	Standing(state) ([]Handoff, error)          lists
-var _ = context.Background
+// Up brings up the stack Run.Name, or goes on with it when it stands already
+// and was made of the same run file. A half-made one is removed and made anew.
+// Which of these happens is told to Progress. ctx bounds everything; each part
+// has a timeout of the run file too. When Up fails, it removes what it made
+// unless Keep is set.
+func Up(ctx context.Context, o Options) (_ *Stack, err error) {
+	u := &up{Options: o, line: &timeline{next: o.Progress}, path: HandoffPath(o.State, o.Run.Name), timeouts: o.Run.Timeouts.Scaled()}
+	defer func() { err = errors.Join(err, u.writeTimeline()) }()
+
+	standing, why := u.standing(ctx)
+	if standing != nil {
+		u.line.Waiting("stack", "going on with the standing stack "+o.Run.Name)
+		return standing, nil
+	}
+	if why != "" {
+		u.line.Waiting("stack", "starting over: "+why)
+		if _, err := Down(ctx, o.Docker, o.State, o.Run.Name); err != nil {
+			return nil, fmt.Errorf("remove the half-made stack: %w", err)
+		}
+	}
+	defer func() {
+		if err == nil || o.Keep {
+			return
+		}
+		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+		defer cancel()
+		u.line.Waiting("stack", "removing what was made")
+		u.stopRecording()
+		_, downErr := Down(fresh, o.Docker, o.State, o.Run.Name)
+		err = errors.Join(err, downErr)
+	}()
+	return u.make(ctx)
+}
+
+// up is the state of one Up.
+type up struct {
+	Options
+	line     *timeline
+	path     string
+	timeouts config.Timeouts
+
+	h         Handoff
+	spec      platform.Spec
+	adapter   platform.Adapter
+	cluster   environment.Cluster
+	recording *Recording
+}
+
+// make is the whole set-up, in order.
+func (u *up) make(ctx context.Context) (*Stack, error) {
+	u.begin()
+	for _, part := range []func(context.Context) error{
+		u.plan,    // what will be installed, with no cluster
+		u.images,  // everything that it runs on
+		u.ground,  // cluster and services, at the same time
+		u.record,  // from here on every pod is watched
+		u.install, // the platform
+	} {
+		if err := WriteHandoff(u.path, u.h); err != nil {
+			return nil, err
+		}
+		if err := part(ctx); err != nil {
+			return nil, err
+		}
+	}
+	u.h.Ready = true
+	if err := WriteHandoff(u.path, u.h); err != nil {
+		return nil, err
+	}
+	return &Stack{Handoff: u.h, Cluster: u.cluster, Recording: u.recording}, nil
+}
+
+// begin makes the secrets, which evidence must not hold from the first line on.
+func (u *up) begin() {
+	s := newSecrets()
+	u.h = Handoff{
+		Name: u.Run.Name, Run: u.Run, Started: time.Now().UTC(),
+		AirflowImage: AirflowImage(u.Run),
+		AdminUser:    adminUser, AdminPassword: s.admin,
+		FernetKey: s.fernet, JWTSecret: s.jwt, APISecretKey: s.api,
+		Database:      service.Endpoint{Database: databaseIs, User: databaseIs, Secret: s.database},
+		ObjectStorage: service.Endpoint{Bucket: u.Run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
+		ObjectAdmin:   service.Endpoint{Bucket: u.Run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
+		Secrets:       s.all(),
+	}
+}
+
+func (u *up) plan(ctx context.Context) error {
+	return u.line.step("plan", func(func(string)) error {
+		if u.Dir != nil {
+			if err := u.Dir.AddSecrets(u.h.Secrets...); err != nil {
+				return err
+			}
+		}
+		var err error
+		if u.adapter, err = AdapterOf(u.Run); err != nil {
+			return err
+		}
+		u.h.Plan, err = u.adapter.Plan(ctx, specOf(u.h))
+		if err != nil {
+			return fmt.Errorf("render the platform: %w", err)
+		}
+		u.h.Features = u.h.Plan.Features
+		return u.keepPlan()
+	})
+}
+
+// keepPlan writes what will be installed below setup/.
+func (u *up) keepPlan() error {
+	if u.Dir == nil {
+		return nil
+	}
+	return errors.Join(
+		u.Dir.WriteFile("setup/manifests/platform.yaml", []byte(u.h.Plan.Manifests)),
+		u.Dir.WriteJSON("setup/values/platform.json", u.h.Plan.Values),
+	)
+}
+
+func (u *up) images(ctx context.Context) error {
+	return u.line.step("images", func(waiting func(string)) error {
+		ctx, cancel := context.WithTimeout(ctx, u.timeouts.Build*4)
+		defer cancel()
+		resolver, err := NewResolver(u.Docker, u.Run, u.Cache, u.labels("images"), func(image, line string) { waiting(image + ": " + line) })
+		if err != nil {
+			return err
+		}
+		u.h.Images, err = resolver.Resolve(ctx, Wants(u.Run, u.h.Plan))
+		if err != nil {
+			return err
+		}
+		if u.Run.Cluster.Kind == environment.KindKind {
+			if err := u.bake(ctx, resolver); err != nil {
+				return err
+			}
+		}
+		if u.Dir == nil {
+			return nil
+		}
+		return u.Dir.WriteJSON("setup/images.json", u.h.Images)
+	})
+}
+
+// bake puts the platform's images into the node image, so that the cluster
+// starts with them and pulls nothing.
+func (u *up) bake(ctx context.Context, resolver *images.Resolver) error {
+	node, err := find(u.h.Images, NodeRef(u.Run), images.RoleNode)
+	if err != nil {
+		return err
+	}
+	var workloads []images.Resolution
+	for _, r := range u.h.Images {
+		if r.Role == images.RoleWorkload {
+			workloads = append(workloads, r)
+		}
+	}
+	baked, err := resolver.BakeNode(ctx, node, workloads)
+	if err != nil {
+		return fmt.Errorf("put the platform's images into the node image: %w", err)
+	}
+	for i, r := range u.h.Images {
+		if r.Role == images.RoleNode {
+			u.h.Images[i].Local, u.h.Images[i].ID = baked.Local, baked.ID
+		}
+	}
+	return nil
+}
+
+func (u *up) labels(part string) map[string]string {
+	return map[string]string{environment.LabelStack: u.Run.Name, environment.LabelPart: part}
+}
+
+func (u *up) record(ctx context.Context) error {
+	if u.Dir == nil {
+		return nil
+	}
+	var err error
+	u.recording, err = Record(ctx, u.cluster.REST(), u.h.Run.Cluster.Namespace, u.Dir)
+	return err
+}
+
+func (u *up) stopRecording() {
+	if u.recording != nil {
+		// What it could not write is said when the run is sealed; here the set-up's own error matters.
+		_ = u.recording.Stop()
+	}
+}
+
+func (u *up) install(ctx context.Context) error {
+	return u.line.step("platform", func(waiting func(string)) error {
+		u.spec = specOf(u.h)
+		var err error
+		// Rendered again: the services have addresses now.
+		if u.h.Plan, err = u.adapter.Plan(ctx, u.spec); err != nil {
+			return fmt.Errorf("render the platform: %w", err)
+		}
+		if err := u.keepPlan(); err != nil {
+			return err
+		}
+		u.h.Release, err = u.adapter.Install(ctx, u.cluster.REST(), u.spec, u.timeouts.Install, func(step, waitingFor string) {
+			waiting(step + ": " + waitingFor)
+		})
+		if err != nil {
+			return fmt.Errorf("install the platform: %w", err)
+		}
+		u.h.AirflowURL, err = airflowURL(u.cluster)
+		return err
+	})
+}
+
+// airflowURL is where processes on this machine reach the API server.
+func airflowURL(c environment.Cluster) (string, error) {
+	if reacher, ok := c.(environment.HostReacher); ok {
+		if address, ok := reacher.HostAddress(environment.APINodePort); ok {
+			return baseURL(address), nil
+		}
+	}
+	// Whoever uses the stack forwards a port of its own.
+	return "", nil
+}
+
+func (u *up) writeTimeline() error {
+	if u.Dir == nil {
+		return nil
+	}
+	if spans := u.line.Spans(); len(spans) > 0 {
+		return u.Dir.WriteJSON("setup/timeline.json", spans)
+	}
+	return nil
+}
+
+// Reinstall changes a standing platform: what change does to the specification
+// that the stack was made with is installed over it.
+func Reinstall(ctx context.Context, cfg *rest.Config, h Handoff, change func(*platform.Spec), progress platform.Progress) (platform.Release, error) {
+	adapter, err := AdapterOf(h.Run)
+	if err != nil {
+		return platform.Release{}, err
+	}
+	spec := specOf(h)
+	if change != nil {
+		change(&spec)
+	}
+	release, err := adapter.Upgrade(ctx, cfg, spec, h.Run.Timeouts.Scaled().Install, progress)
+	if err != nil {
+		return release, fmt.Errorf("change the platform: %w", err)
+	}
+	return release, nil
+}
+
+// Attach uses the standing stack of that name.
+func Attach(ctx context.Context, docker *client.Client, state, name string) (*Stack, error) {
+	h, err := ReadHandoff(HandoffPath(state, name))
+	if err != nil {
+		return nil, err
+	}
+	if !h.Ready {
+		return nil, fmt.Errorf("stack %s is half-made: `airworthy up` goes on with it or starts over, `airworthy down` removes it", name)
+	}
+	cluster, err := environment.Attach(ctx, docker, h.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("reach stack %s: %w", name, err)
+	}
+	return &Stack{Handoff: h, Cluster: cluster}, nil
+}
+
+// Down removes the stack of that name, also a half-made one, or one whose
+// handoff is lost: everything is found by label. It may be called again.
+func Down(ctx context.Context, docker *client.Client, state, name string) (environment.Left, error) {
+	var (
+		left environment.Left
+		errs []error
+	)
+	path := HandoffPath(state, name)
+	h, err := ReadHandoff(path)
+	if err == nil && h.Cluster.Kind == environment.KindExisting {
+		errs = append(errs, uninstall(ctx, h))
+	}
+	if docker != nil {
+		var err error
+		left, err = environment.Remove(ctx, docker, name)
+		errs = append(errs, err)
+	}
+	if errors.Join(errs...) == nil {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("forget stack %s: %w", name, err))
+		}
+	}
+	return left, errors.Join(errs...)
+}
+
+// uninstall takes the platform off a cluster that is not ours.
+func uninstall(ctx context.Context, h Handoff) error {
+	cluster, err := environment.Attach(ctx, nil, h.Cluster)
+	if err != nil {
+		return fmt.Errorf("reach the cluster of stack %s: %w", h.Name, err)
+	}
+	adapter, err := AdapterOf(h.Run)
+	if err != nil {
+		return err
+	}
+	return adapter.Uninstall(ctx, cluster.REST(), specOf(h))
+}

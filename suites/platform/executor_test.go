@@ -120,6 +120,9 @@ var _ = Describe("KubernetesExecutor", func() {
 		Expect(run).To(HaveTask("fail", airflow.FailedState))
 
 		By("reading the reason where a user would look for it")
+		// The pod uploads its log in its last seconds, after Airflow has heard of the task's end.
+		_, err = s.FinishedPods(ctx, run)
+		Expect(err).NotTo(HaveOccurred())
 		log, err := s.TaskLog(ctx, run.Ref("fail", 1))
 		Expect(err).NotTo(HaveOccurred())
 		text := string(log.Raw)

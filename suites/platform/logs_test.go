@@ -96,6 +96,8 @@ var _ = Describe("task logs", func() {
 		Expect(log).To(HoldOrExplain("airworthy marker: try 1 has begun"))
 
 		By("reading the log of the try that followed")
+		_, err = s.FinishedPods(ctx, killed.Run)
+		Expect(err).NotTo(HaveOccurred())
 		log, err = s.TaskLog(ctx, killed.Run.Ref("until_killed", 2))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(log).To(HaveLine("airworthy marker: try 2 has begun"))

@@ -1,0 +1,87 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/airworthy/airworthy/pkg/airflow"
+	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/stack"
+)
+
+// clients are the connections of one process to the standing stack.
+type clients struct {
+	airflow airflow.Client
+	kube    *kube.Client
+	objects *miniogo.Client // nil when the stack has no object storage
+	calls   *switchedWriter
+}
+
+func newClients(ctx context.Context, h stack.Handoff) (*clients, error) {
+	c := &clients{calls: &switchedWriter{}}
+	config, err := clientcmd.RESTConfigFromKubeConfig(h.Cluster.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig of the stack: %w", err)
+	}
+	if c.kube, err = kube.New(config, h.Release.Namespace); err != nil {
+		return nil, err
+	}
+	url := h.AirflowURL
+	if url == "" {
+		address, _, err := c.kube.Forward(ctx, "service/"+h.Release.APIService, h.Release.APIPort)
+		if err != nil {
+			return nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
+		}
+		url = "http://" + address // open until the process ends
+	}
+	c.airflow, err = airflow.New(ctx, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls})
+	if err != nil {
+		return nil, err
+	}
+	if h.ObjectStorage.FromHost != "" {
+		c.objects, err = miniogo.New(h.ObjectStorage.FromHost, &miniogo.Options{
+			Creds: credentials.NewStaticV4(h.ObjectStorage.User, h.ObjectStorage.Secret, ""),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("make a client of the object storage: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// recordTo keeps the API calls of a spec with its evidence; nil stops.
+func (c *clients) recordTo(s *Session) {
+	if s == nil {
+		c.calls.to(nil)
+		return
+	}
+	c.calls.to(s.recorder.Log("api-calls"))
+}
+
+// switchedWriter writes to whatever it was last given: one client serves the
+// specs of a process one after the other.
+type switchedWriter struct {
+	mu     sync.Mutex
+	target io.Writer
+}
+
+func (w *switchedWriter) to(target io.Writer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target = target
+}
+
+func (w *switchedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.target == nil {
+		return len(p), nil
+	}
+	return w.target.Write(p)
+}

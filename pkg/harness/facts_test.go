@@ -1,0 +1,144 @@
+package harness
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/airworthy/airworthy/pkg/airflow"
+	"github.com/airworthy/airworthy/pkg/kube"
+)
+
+func TestLogKey(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		ref  airflow.TaskRef
+		want string
+	}{
+		{"unmapped", airflow.TaskRef{DAG: "d", Run: "r", Task: "t", MapIndex: -1, Try: 2}, "dag_id=d/run_id=r/task_id=t/attempt=2.log"},
+		{"mapped", airflow.TaskRef{DAG: "d", Run: "r", Task: "t", MapIndex: 0, Try: 1}, "dag_id=d/run_id=r/task_id=t/map_index=0/attempt=1.log"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := LogKey(test.ref); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTaskPodReadsTheExecutorsAnnotations(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		annotations map[string]string
+		want        string
+	}{
+		{"unmapped", map[string]string{"task_id": "a", "try_number": "2"}, "a try 2"},
+		{"mapped", map[string]string{"task_id": "a", "try_number": "1", "map_index": "3"}, "a[3] try 1"},
+		{"explicitly unmapped", map[string]string{"task_id": "a", "try_number": "1", "map_index": "-1"}, "a try 1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := taskPod(kube.PodFact{Annotations: test.annotations}).TaskKey(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDAGFileSaysWhereItIsBroken(t *testing.T) {
+	file := NewDAGFile("broken")
+	lines := strings.Split(file.Broken().Text, "\n")
+	if line := lines[file.BrokenLine()-1]; !strings.HasPrefix(line, "raise RuntimeError") {
+		t.Errorf("line %d is %q", file.BrokenLine(), line)
+	}
+	if !strings.Contains(file.Valid().Text, `DAG("`+file.DAG+`"`) {
+		t.Errorf("the sound version does not define %s", file.DAG)
+	}
+	if other := NewDAGFile("broken"); other.Name == file.Name {
+		t.Error("two files have one name")
+	}
+}
+
+// append writes as a recording does; partial lines come later.
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRecordedFollowsTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pods.jsonl")
+	r := newRecorded(path)
+	if _, err := r.pods(t.Context()); err == nil || !strings.Contains(err.Error(), "no pods are being recorded") {
+		t.Errorf("without a file: %v", err)
+	}
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	line := func(pod kube.PodFact) string {
+		data, err := json.Marshal(pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data) + "\n"
+	}
+	first := line(kube.PodFact{Name: "b", UID: "1", Phase: "Running", Created: began.Add(time.Second), Started: began})
+	appendTo(t, path, first[:10])
+	if pods, err := r.pods(t.Context()); err != nil || len(pods) != 0 {
+		t.Errorf("half a line: %v, %v", pods, err)
+	}
+	appendTo(t, path, first[10:]+line(kube.PodFact{Name: "a", UID: "2", Created: began})+
+		line(kube.PodFact{Name: "b", UID: "1", Phase: "Failed", Created: began.Add(time.Second), Deleted: began.Add(time.Minute)}))
+	pods, err := r.pods(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pods) != 2 || pods[0].Name != "a" || pods[1].Phase != "Failed" || !pods[1].Started.Equal(began) {
+		t.Errorf("got %+v", pods)
+	}
+}
+
+func TestErrorLines(t *testing.T) {
+	list := []explanation{{Line: "on purpose", Why: "x", pattern: errorLine}}
+	if _, err := explanations(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, line string
+		want       bool
+	}{
+		{"plain", "[2026-01-01] {file.py:1} ERROR - broken", true},
+		{"coloured", "\x1b[31mERROR\x1b[0m broken", true},
+		{"structured", `{"level": "error", "event": "broken"}`, true},
+		{"structlog", "2026-01-01 [error    ] broken", true},
+		{"trace", "Traceback (most recent call last):", true},
+		{"a word", "no errors found, error_count=0", false},
+		{"info", "INFO - all well", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "base.log")
+			if err := os.WriteFile(path, []byte(test.line+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var found ErrorLines
+			if err := found.read(kube.PodFact{Name: "p"}, path, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(found.Unexplained) == 1; got != test.want || found.Read != 1 {
+				t.Errorf("got %+v", found)
+			}
+			if err := found.read(kube.PodFact{Name: "p"}, path, list); err != nil {
+				t.Fatal(err)
+			}
+			if (found.Explained == 1) != test.want {
+				t.Errorf("explained: got %+v", found)
+			}
+		})
+	}
+}

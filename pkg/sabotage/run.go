@@ -1,0 +1,157 @@
+package sabotage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/airworthy/airworthy/pkg/await"
+	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/stack"
+)
+
+// Runner installs groups of sabotages on a standing stack, one after the other.
+type Runner struct {
+	Stack *stack.Stack
+	// Configure gives the run file of the stack with settings changed.
+	Configure func(settings []string) (config.Run, error)
+	// Test runs the named checks against the stack as h describes it and
+	// returns what was recorded. h differs from the stack's own description
+	// where the group changes what was asked for.
+	Test     func(ctx context.Context, group string, h stack.Handoff, checks []string) ([]conformance.Record, error)
+	Progress func(group, line string)
+}
+
+// Run sabotages, tests, mends, and says what was found. The platform is
+// mended after each group, also when testing failed; when it cannot be mended
+// the error says so, and the stack should be removed.
+func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err error) {
+	h := r.Stack.Handoff
+	if h.Run, err = r.Configure(g.Settings()); err != nil {
+		return nil, fmt.Errorf("sabotage group %s: %w", g.Name, err)
+	}
+	client, err := kube.New(r.Stack.Cluster.REST(), h.Release.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		// A fresh context: what was broken is mended also after an interrupt.
+		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Run.Timeouts.Scaled().Install)
+		defer cancel()
+		err = errors.Join(err, r.mend(fresh, g))
+	}()
+
+	r.say(g, "breaking: "+g.titles())
+	if _, err := r.install(ctx, g, g.Apply); err != nil {
+		return nil, err
+	}
+	for _, s := range g.Sabotages {
+		if err := r.act(ctx, client, h, s); err != nil {
+			return nil, fmt.Errorf("sabotage %s: %w", s.ID(), err)
+		}
+	}
+	r.say(g, "running "+strings.Join(g.Checks(), ", "))
+	records, err := r.Test(ctx, g.Name, h, g.Checks())
+	if err != nil {
+		return nil, fmt.Errorf("sabotage group %s: %w", g.Name, err)
+	}
+	return g.Compare(records), nil
+}
+
+func (r *Runner) install(ctx context.Context, g Group, change func(*platform.Spec)) (platform.Release, error) {
+	return stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, change,
+		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
+}
+
+// act does what values and manifests cannot.
+func (r *Runner) act(ctx context.Context, client *kube.Client, h stack.Handoff, s Sabotage) error {
+	if s.SQL != nil {
+		if err := execSQL(ctx, h, s.SQL.Do); err != nil {
+			return err
+		}
+	}
+	if s.Exec == nil {
+		return nil
+	}
+	return disturb(ctx, client, h, *s.Exec)
+}
+
+// disturb runs a command in a component's pods and waits until Kubernetes has
+// counted the restart that it caused and the component is ready again.
+func disturb(ctx context.Context, client *kube.Client, h stack.Handoff, e Exec) error {
+	for _, component := range h.Release.Components {
+		if component.Name != e.Component {
+			continue
+		}
+		pods, err := client.Pods(ctx, component.Selector)
+		if err != nil {
+			return err
+		}
+		for _, pod := range pods {
+			// The command kills the shell that runs it, so its own error says nothing.
+			_, _, _ = client.Exec(ctx, pod.Name, component.Container, e.Command, nil)
+		}
+		ctx, cancel := context.WithTimeout(ctx, h.Run.Timeouts.Scaled().Install)
+		defer cancel()
+		_, err = await.Until(ctx, "component "+e.Component+" to be restarted", time.Second,
+			func(ctx context.Context) ([]kube.PodFact, error) { return client.Pods(ctx, component.Selector) },
+			func(pods []kube.PodFact) error {
+				for _, pod := range pods {
+					if c, ok := pod.Container(component.Container); !ok || c.Restarts == 0 || !pod.Ready {
+						return fmt.Errorf("container %s of pod %s has %d restarts, ready: %t", component.Container, pod.Name, c.Restarts, pod.Ready)
+					}
+				}
+				return nil
+			})
+		return err
+	}
+	return fmt.Errorf("the platform has no component %s", e.Component)
+}
+
+// mend undoes a group: the database first, since the migration job of the
+// install reads it.
+func (r *Runner) mend(ctx context.Context, g Group) error {
+	r.say(g, "mending")
+	var errs []error
+	for _, s := range g.Sabotages {
+		if s.SQL != nil {
+			errs = append(errs, execSQL(ctx, r.Stack.Handoff, s.SQL.Undo))
+		}
+	}
+	_, err := r.install(ctx, g, nil)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("mend sabotage group %s: %w", g.Name, err)
+	}
+	return nil
+}
+
+func execSQL(ctx context.Context, h stack.Handoff, statements string) error {
+	conn, err := stack.ConnectDatabase(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.PgConn().Exec(ctx, statements).ReadAll(); err != nil {
+		return fmt.Errorf("change the database: %w", err)
+	}
+	return nil
+}
+
+func (r *Runner) say(g Group, line string) {
+	if r.Progress != nil {
+		r.Progress(g.Name, line)
+	}
+}
+
+func (g Group) titles() string {
+	var titles []string
+	for _, s := range g.Sabotages {
+		titles = append(titles, s.Title)
+	}
+	return strings.Join(titles, "; ")
+}

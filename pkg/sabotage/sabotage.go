@@ -1,0 +1,134 @@
+// Package sabotage proves that checks can fail. A sabotage is data: a change of
+// values, manifests, configuration or database that must turn exactly the
+// named checks red, for the named reason. The package reads sabotages, puts
+// those together that do not disturb each other, and compares what was
+// recorded with what was demanded. It must not know Ginkgo.
+package sabotage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/platform"
+)
+
+// Sabotage is one file CHECK-ID/NAME.yaml.
+type Sabotage struct {
+	Check string `yaml:"-" json:"check"` // the check that owns it, from the folder
+	Name  string `yaml:"-" json:"name"`  // the file's name without .yaml
+
+	Title  string   `yaml:"title" json:"title"`
+	Defect []string `yaml:"defect" json:"defect,omitempty"` // reports of the real defect it re-creates
+	// Group names sabotages that are installed together because they do not disturb each other.
+	Group string `yaml:"group" json:"group"`
+
+	Run           []string           `yaml:"run" json:"run,omitempty"` // settings of the run file, key=value
+	Values        map[string]any     `yaml:"values" json:"values,omitempty"`
+	Overlays      []platform.Overlay `yaml:"overlays" json:"overlays,omitempty"`
+	LocalSettings string             `yaml:"localSettings" json:"localSettings,omitempty"` // Python; see compose
+	SQL           *SQL               `yaml:"sql" json:"sql,omitempty"`
+	Exec          *Exec              `yaml:"exec" json:"exec,omitempty"`
+
+	// Expect maps each check that must fail to a regular expression that its
+	// reason must match. Every other check of the group's run must pass.
+	Expect map[string]string `yaml:"expect" json:"expect"`
+}
+
+// SQL changes the metadata database after the install, and back.
+type SQL struct {
+	Do   string `yaml:"do" json:"do"`
+	Undo string `yaml:"undo" json:"undo"`
+}
+
+// Exec runs a command in every pod of a component after the install.
+type Exec struct {
+	Component string   `yaml:"component" json:"component"`
+	Command   []string `yaml:"command" json:"command"`
+}
+
+// ID names a sabotage everywhere: CHECK-ID/NAME.
+func (s Sabotage) ID() string { return s.Check + "/" + s.Name }
+
+// Load reads every CHECK-ID/NAME.yaml below the root of fsys, ordered by ID.
+// All problems are returned at once.
+func Load(fsys fs.FS) ([]Sabotage, error) {
+	files, err := fs.Glob(fsys, "*/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("list sabotages: %w", err)
+	}
+	var (
+		all  []Sabotage
+		errs []error
+	)
+	for _, file := range files {
+		s, err := read(fsys, file)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", file, err))
+			continue
+		}
+		all = append(all, s)
+	}
+	return all, errors.Join(errs...)
+}
+
+func read(fsys fs.FS, file string) (Sabotage, error) {
+	s := Sabotage{Check: path.Dir(file), Name: strings.TrimSuffix(path.Base(file), ".yaml")}
+	data, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return s, err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&s); err != nil {
+		return s, err
+	}
+	return s, s.validate()
+}
+
+func (s Sabotage) validate() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if s.Title == "" {
+		add("title is missing: say in one sentence what is broken")
+	}
+	if s.Group == "" {
+		add("group is missing: give it a name of its own when it disturbs everything else")
+	}
+	if _, ok := s.Expect[s.Check]; !ok {
+		add("expect must name the check that owns the sabotage, %s", s.Check)
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Expect)) {
+		if _, ok := conformance.Find(id); !ok {
+			add("expect names %s, which is no check of the catalogue", id)
+		}
+		if _, err := regexp.Compile(s.Expect[id]); err != nil {
+			add("expect.%s: %w", id, err)
+		}
+	}
+	if s.SQL != nil && (s.SQL.Do == "" || s.SQL.Undo == "") {
+		add("sql needs do and undo: the database outlives the sabotage")
+	}
+	if len(s.Values) == 0 && len(s.Overlays) == 0 && s.LocalSettings == "" && s.SQL == nil && s.Exec == nil && len(s.Run) == 0 {
+		add("it changes nothing: give values, overlays, localSettings, sql, exec or run")
+	}
+	return errors.Join(errs...)
+}
+
+// Coverage counts sabotages by the check that owns them.
+func Coverage(all []Sabotage) map[string][]string {
+	coverage := map[string][]string{}
+	for _, s := range all {
+		coverage[s.Check] = append(coverage[s.Check], s.Name)
+	}
+	return coverage
+}

@@ -1,0 +1,164 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/airworthy/airworthy/pkg/airflow"
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/images"
+	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/service/minio"
+	"github.com/airworthy/airworthy/pkg/service/postgres"
+)
+
+// ground brings up the cluster and the services beside it, at the same time:
+// they need nothing of each other but the network.
+func (u *up) ground(ctx context.Context) error {
+	if _, err := environment.EnsureNetwork(ctx, u.Docker, u.Run.Name); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return u.line.step("cluster", u.upCluster(ctx)) })
+	group.Go(func() error { return u.line.step("database", u.upDatabase(ctx)) })
+	if u.Run.ObjectStorage.Kind == "minio" {
+		group.Go(func() error { return u.line.step("object storage", u.upObjectStorage(ctx)) })
+	}
+	return group.Wait()
+}
+
+func (u *up) upCluster(ctx context.Context) func(func(string)) error {
+	return func(waiting func(string)) error {
+		ctx, cancel := context.WithTimeout(ctx, u.timeouts.Cluster)
+		defer cancel()
+		options := environment.Options{
+			Kind: u.Run.Cluster.Kind, Stack: u.Run.Name, Progress: waiting,
+			Docker: u.Docker, Workers: u.Run.Cluster.Workers, APIPort: u.Run.Cluster.APIPort,
+			CgroupV1: u.Engine.CgroupV1, NoSysResource: u.Engine.RestrictOOMScoreAdj,
+			Kubeconfig: u.Run.Cluster.Kubeconfig, Context: u.Run.Cluster.Context,
+		}
+		if u.Run.Cluster.Kind == environment.KindKind {
+			node, err := find(u.h.Images, NodeRef(u.Run), images.RoleNode)
+			if err != nil {
+				return err
+			}
+			options.NodeImage = node.Local
+		}
+		var err error
+		if u.cluster, err = environment.Up(ctx, options); err != nil {
+			return fmt.Errorf("bring up the cluster: %w", err)
+		}
+		u.h.Cluster = u.cluster.Info()
+		return nil
+	}
+}
+
+// placement puts a service on the network that the cluster's nodes are on.
+func (u *up) placement(part string) service.Placement {
+	return service.Placement{
+		Network: environment.Name(u.Run.Name),
+		Name:    environment.Name(u.Run.Name) + "-" + part,
+		Labels:  u.labels(part),
+	}
+}
+
+func (u *up) upDatabase(ctx context.Context) func(func(string)) error {
+	return func(waiting func(string)) error {
+		ctx, cancel := context.WithTimeout(ctx, u.timeouts.Service)
+		defer cancel()
+		image, err := find(u.h.Images, images.Ref(u.Run.Database.Image), images.RoleService)
+		if err != nil {
+			return err
+		}
+		waiting("postgres to answer")
+		handle, err := postgres.Run(ctx, image.Local, u.placement("postgres"),
+			postgres.WithCredentials(u.h.Database.User, u.h.Database.Secret), postgres.WithDatabase(u.h.Database.Database))
+		if err != nil {
+			return fmt.Errorf("start the database: %w", err)
+		}
+		u.h.Database = handle.Endpoint()
+		return nil
+	}
+}
+
+func (u *up) upObjectStorage(ctx context.Context) func(func(string)) error {
+	return func(waiting func(string)) error {
+		ctx, cancel := context.WithTimeout(ctx, u.timeouts.Service)
+		defer cancel()
+		image, err := find(u.h.Images, images.Ref(u.Run.ObjectStorage.Image), images.RoleService)
+		if err != nil {
+			return err
+		}
+		waiting("minio to answer")
+		handle, err := minio.Run(ctx, image.Local, u.placement("minio"),
+			minio.WithRoot(u.h.ObjectAdmin.User, u.h.ObjectAdmin.Secret),
+			minio.WithBucket(u.h.ObjectStorage.Bucket), minio.WithUser(u.h.ObjectStorage.User, u.h.ObjectStorage.Secret))
+		if err != nil {
+			return fmt.Errorf("start the object storage: %w", err)
+		}
+		u.h.ObjectStorage, u.h.ObjectAdmin = handle.Endpoint(), handle.Admin()
+		return nil
+	}
+}
+
+// standing gives the stack when it stands, healthy and made of the same run
+// file; else why it must be made anew, empty when there is nothing of it.
+func (u *up) standing(ctx context.Context) (*Stack, string) {
+	h, err := ReadHandoff(u.path)
+	if err != nil {
+		if u.Docker == nil {
+			return nil, ""
+		}
+		left, leftErr := environment.Leftovers(ctx, u.Docker, u.Run.Name)
+		if leftErr == nil && left.Empty() {
+			return nil, ""
+		}
+		return nil, "containers of a stack of this name are there, and no description of it"
+	}
+	switch {
+	case !h.Ready:
+		return nil, "the stack was never finished"
+	case !reflect.DeepEqual(h.Run, u.Run):
+		return nil, "the run file has changed since the stack was made"
+	}
+	if err := u.alive(ctx, h); err != nil {
+		return nil, fmt.Sprintf("the stack does not answer: %v", err)
+	}
+	cluster, err := environment.Attach(ctx, u.Docker, h.Cluster)
+	if err != nil {
+		return nil, fmt.Sprintf("the cluster does not answer: %v", err)
+	}
+	u.cluster = cluster
+	if err := u.record(ctx); err != nil {
+		return nil, err.Error()
+	}
+	return &Stack{Handoff: h, Cluster: cluster, Recording: u.recording}, ""
+}
+
+// alive asks Airflow itself, which needs everything else.
+func (u *up) alive(ctx context.Context, h Handoff) error {
+	if h.AirflowURL == "" {
+		return nil // reached through the cluster, which is asked next
+	}
+	ctx, cancel := context.WithTimeout(ctx, u.timeouts.Observe)
+	defer cancel()
+	c, err := airflow.New(ctx, airflow.Options{URL: h.AirflowURL, User: h.AdminUser, Password: h.AdminPassword})
+	if err != nil {
+		return err
+	}
+	health, err := c.Health(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for component, state := range health {
+		if state.Status == "unhealthy" {
+			errs = append(errs, fmt.Errorf("%s is unhealthy", component))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,71 @@
+package stack
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/airworthy/airworthy/dags"
+	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/official"
+	"github.com/airworthy/airworthy/pkg/platform/reference"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+const (
+	releaseName = "airflow"
+	adminUser   = "admin"
+	objectUser  = "airflow-logs"
+	databaseIs  = "airflow"
+)
+
+// AdapterOf gives the adapter that a run file names.
+func AdapterOf(run config.Run) (platform.Adapter, error) {
+	switch run.Platform.Adapter {
+	case "reference":
+		return reference.New(), nil
+	case "official":
+		return official.New(), nil
+	}
+	return nil, fmt.Errorf("platform.adapter %q is not known", run.Platform.Adapter)
+}
+
+// AirflowImage is the image of every component and task pod.
+func AirflowImage(run config.Run) string {
+	if run.Images.Airflow != "" {
+		return run.Images.Airflow
+	}
+	return "apache/airflow:" + run.Platform.AirflowVersion
+}
+
+// specOf says what the platform shall be. Before services run, its endpoints
+// are empty, which is enough for rendering.
+func specOf(h Handoff) platform.Spec {
+	run := h.Run
+	spec := platform.Spec{
+		Release: releaseName, Namespace: run.Cluster.Namespace, Stack: run.Name,
+		AirflowVersion: run.Platform.AirflowVersion, ChartPath: run.Platform.Chart,
+		AirflowImage: h.AirflowImage, Executor: run.Platform.Executor,
+		DAGDelivery: run.Platform.DAGDelivery, LogStore: run.Platform.Logs, KeepPods: run.Platform.KeepPods,
+		Values: run.Platform.Values, DAGs: dags.Files(),
+		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database)},
+		ObjectStorage: placeholder(h.ObjectStorage),
+		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,
+		FernetKey: h.FernetKey, JWTSecret: h.JWTSecret, APISecretKey: h.APISecretKey,
+	}
+	if run.Cluster.Kind == "kind" {
+		spec.NodePort = environment.APINodePort
+	}
+	return spec
+}
+
+// placeholder keeps rendering possible before a service has an address.
+func placeholder(e service.Endpoint) service.Endpoint {
+	if e.FromPod == "" {
+		e.FromPod = "not-known-yet:1"
+	}
+	return e
+}
+
+func baseURL(hostPort string) string { return (&url.URL{Scheme: "http", Host: hostPort}).String() }

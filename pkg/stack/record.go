@@ -1,0 +1,108 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/airworthy/airworthy/pkg/evidence"
+	"github.com/airworthy/airworthy/pkg/kube"
+)
+
+// Where a recording lies below the run directory.
+const (
+	RecordedPods   evidence.File = "cluster/objects/pods.jsonl"  // one kube.PodFact a line, in the order of changes
+	RecordedEvents evidence.File = "cluster/events/events.jsonl" // one kube.EventFact a line
+)
+
+// RecordedLogs is the folder with the logs of a pod's containers:
+// CONTAINER.log, and CONTAINER.N.log for its Nth restart.
+func RecordedLogs(pod string) evidence.File { return evidence.File("cluster/logs/" + pod) }
+
+// Recording watches every pod of the namespace and follows the log of each of
+// its containers from the start, into the run directory. Task pods are removed
+// seconds after they finished: what is not kept at once is lost.
+type Recording struct {
+	dir     *evidence.Dir
+	watcher *kube.Watcher
+	logs    *kube.LogStreamer
+
+	mu   sync.Mutex
+	errs []error
+}
+
+// Record begins a recording; it ends with Stop or with ctx.
+func Record(ctx context.Context, cfg *rest.Config, namespace string, dir *evidence.Dir) (*Recording, error) {
+	// The set-up's own deadline must not end a recording that outlives it.
+	ctx = context.WithoutCancel(ctx)
+	client, err := kube.New(cfg, namespace)
+	if err != nil {
+		return nil, err
+	}
+	r := &Recording{dir: dir}
+	if r.watcher, err = client.Watch(ctx, kube.Watching{Events: true, OnChange: r.change}); err != nil {
+		return nil, fmt.Errorf("record the cluster: %w", err)
+	}
+	if r.logs, err = client.StreamLogs(ctx, kube.Streaming{Sink: r.sink}); err != nil {
+		r.watcher.Stop()
+		return nil, fmt.Errorf("record the cluster: %w", err)
+	}
+	return r, nil
+}
+
+func (r *Recording) change(c kube.Change) {
+	switch {
+	case c.Pod != nil:
+		r.append(RecordedPods, c.Pod)
+	case c.Event != nil:
+		r.append(RecordedEvents, c.Event)
+	}
+}
+
+func (r *Recording) append(file evidence.File, fact any) {
+	line, err := json.Marshal(fact)
+	if err == nil {
+		// Redacted as JSON first: a pattern that ends at a blank would take quotes with it.
+		err = r.dir.Append(file, string(r.dir.Redactor().JSON(line))+"\n")
+	}
+	r.keep(err)
+}
+
+func (r *Recording) sink(pod, container string, restart int) io.WriteCloser {
+	name := container + ".log"
+	if restart > 0 {
+		name = fmt.Sprintf("%s.%d.log", container, restart)
+	}
+	log, err := r.dir.Log(RecordedLogs(pod) + evidence.File("/"+name))
+	if err != nil {
+		r.keep(err)
+		return nil
+	}
+	return log
+}
+
+func (r *Recording) keep(err error) {
+	if err == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.errs) < 20 { // a full disk says the same for every line
+		r.errs = append(r.errs, err)
+	}
+}
+
+// Stop ends the recording and returns what could not be recorded. It may be
+// called again.
+func (r *Recording) Stop() error {
+	logs := r.logs.Stop()
+	r.watcher.Stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(append(r.errs, logs, r.watcher.Trouble())...)
+}
