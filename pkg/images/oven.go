@@ -69,7 +69,7 @@ func (r *Resolver) startOven(ctx context.Context, node Resolution, hash string) 
 		HostConfig: &container.HostConfig{
 			Privileged: true, NetworkMode: "none",
 			Tmpfs:  map[string]string{"/run": "", "/tmp": ""}, // not to be committed
-			Mounts: []mount.Mount{{Type: mount.TypeVolume, Target: "/bake"}},
+			Mounts: []mount.Mount{{Type: mount.TypeVolume, Target: "/bake", VolumeOptions: &mount.VolumeOptions{Labels: o.labels}}},
 		},
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type registries struct {
 	keychain authn.Keychain
 	client   http.RoundTripper
 	timeout  time.Duration
+	plain    string // host that speaks HTTP alone; empty for none
 
 	mu    sync.Mutex
 	hosts map[string]*reach
@@ -48,6 +50,20 @@ type reach struct {
 
 func newRegistries(e engine, keychain authn.Keychain) *registries {
 	return &registries{engine: e, keychain: keychain, client: remote.DefaultTransport, timeout: reachTimeout, hosts: map[string]*reach{}}
+}
+
+// parse reads an image name. Plain HTTP is spoken to this machine, to private
+// addresses, and to the host whose setting says so; never as a fallback.
+func (r *registries) parse(image string) (gcrname.Reference, error) {
+	options := []gcrname.Option{gcrname.WeakValidation}
+	if r.plain != "" && strings.HasPrefix(image, r.plain+"/") {
+		options = append(options, gcrname.Insecure)
+	}
+	ref, err := gcrname.ParseReference(image, options...)
+	if err != nil {
+		return nil, fmt.Errorf("read image name %q: %w", image, err)
+	}
+	return ref, nil
 }
 
 // reach asks host, once, by both ways at the same time. The image is only what
@@ -87,7 +103,11 @@ func (k *reach) err(host string) error {
 	if k.direct == nil || k.engine == nil {
 		return nil
 	}
-	return fmt.Errorf("registry %s cannot be reached, from here (%w) or by the container engine (%w)", host, k.direct, k.engine)
+	byEngine := strings.TrimPrefix(k.engine.Error(), "Error response from daemon: ")
+	if byEngine == k.direct.Error() {
+		return fmt.Errorf("registry %s cannot be reached, neither from here nor by the container engine: %w", host, k.direct)
+	}
+	return fmt.Errorf("registry %s cannot be reached, from here (%w) or by the container engine (%s)", host, k.direct, byEngine)
 }
 
 // auth is the engine's form of the credentials that the docker configuration
@@ -116,9 +136,9 @@ func (r *registries) auth(ref gcrname.Reference) string {
 
 // digest asks the registry for the manifest digest of image.
 func (r *registries) digest(ctx context.Context, image string) (string, error) {
-	ref, err := gcrname.ParseReference(image, gcrname.WeakValidation)
+	ref, err := r.parse(image)
 	if err != nil {
-		return "", fmt.Errorf("read image name %q: %w", image, err)
+		return "", err
 	}
 	known := r.reach(ctx, ref, image)
 	if err := known.err(ref.Context().RegistryStr()); err != nil {
@@ -142,9 +162,9 @@ func (r *registries) pull(ctx context.Context, image, local string, progress fun
 	if err != nil {
 		return "", err
 	}
-	ref, err := gcrname.ParseReference(image, gcrname.WeakValidation)
+	ref, err := r.parse(image)
 	if err != nil {
-		return "", fmt.Errorf("read image name %q: %w", image, err)
+		return "", err
 	}
 	known := r.reach(ctx, ref, image)
 	byEngine := known.engine
@@ -225,7 +245,7 @@ func short(err error) error {
 // unreachable says that the registry of image was asked, and could not be
 // reached.
 func (r *registries) unreachable(image string) bool {
-	ref, err := gcrname.ParseReference(image, gcrname.WeakValidation)
+	ref, err := r.parse(image)
 	if err != nil {
 		return false
 	}

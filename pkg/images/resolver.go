@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -21,7 +22,8 @@ type Options struct {
 	Builder Builder
 	// Policy for images that PerImage does not name; empty for auto.
 	Policy string
-	// Mirror is host[:port][/prefix] that answers for upstream's names; empty for none.
+	// Mirror is host[:port][/prefix] that answers for upstream's names, with
+	// http:// before it where it speaks no TLS; empty for none.
 	Mirror string
 	// Bundle is a folder or .tar made by Save; empty for none.
 	Bundle string
@@ -67,9 +69,13 @@ func newResolver(opts Options, e engine) *Resolver {
 	if opts.Keychain == nil {
 		opts.Keychain = authn.DefaultKeychain
 	}
+	reg := newRegistries(e, opts.Keychain)
+	if rest, ok := strings.CutPrefix(opts.Mirror, "http://"); ok {
+		reg.plain, _, _ = strings.Cut(rest, "/")
+	}
 	return &Resolver{
 		opts: opts, engine: e,
-		registries: newRegistries(e, opts.Keychain),
+		registries: reg,
 		memory:     openMemory(opts.Cache),
 		pulls:      make(chan struct{}, pullsAtOnce),
 		builds:     make(chan struct{}, 1),
