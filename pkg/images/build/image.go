@@ -57,17 +57,24 @@ func (b *Builder) buildImage(ctx context.Context, r *recipe, tag string, want Bu
 			return err
 		}
 	}
-	build := want
+	first := want
 	if len(r.Preload) > 0 {
-		build.Local = want.Local + "-empty" // replaced by the one with its images
+		first.Local = want.Local + "-empty" // replaced by the one with its images
 	}
-	if err := b.docker(ctx, r, tag, base, paths, build, progress); err != nil {
+	if err := b.docker(ctx, r, tag, base, paths, first, progress); err != nil {
 		return err
 	}
 	if len(r.Preload) == 0 {
 		return nil
 	}
-	return b.preload(ctx, r, build.Local, inside, want, progress)
+	if err := b.preload(ctx, r, first.Local, inside, want, progress); err != nil {
+		return err
+	}
+	// Only a name goes: the layers are part of the image that was just made.
+	if _, err := b.opts.Docker.ImageRemove(ctx, first.Local, client.ImageRemoveOptions{}); err != nil {
+		return fmt.Errorf("remove the name %s: %w", first.Local, err)
+	}
+	return nil
 }
 
 func (b *Builder) allBinaries(r *recipe) ([]string, error) {

@@ -26,11 +26,11 @@ const (
 // cleanupPatience bounds the removal of the container, also after a cancel.
 const cleanupPatience = 30 * time.Second
 
-// start runs containerd in the background and leaves its process id behind.
+// startContainerd runs containerd in the background and leaves its process id behind.
 const startContainerd = `echo $$ > /run/preload.pid; exec containerd > /run/preload.log 2>&1`
 
 // stopContainerd ends it and leaves nothing of it in /run.
-const stopContainerd = `pid=$(cat /run/preload.pid) && kill "$pid" && while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done; rm -rf /run/containerd /run/preload.*`
+const stopContainerd = `pid=$(cat /run/preload.pid) && kill "$pid" && tail --pid="$pid" -f /dev/null; rm -rf /run/containerd /run/preload.*`
 
 // preload makes want out of the image from, whose containerd then holds the
 // images under the names in r.Preload. It takes a privileged container: layers
@@ -122,10 +122,6 @@ func (b *Builder) commit(ctx context.Context, id, from string, want Built) error
 	}
 	if _, err := b.opts.Docker.ContainerCommit(ctx, id, client.ContainerCommitOptions{Reference: want.Local, Changes: changes}); err != nil {
 		return fmt.Errorf("commit image %s: %w", want.Local, err)
-	}
-	// Only a name goes: its layers are part of the image that was just made.
-	if _, err := b.opts.Docker.ImageRemove(ctx, from, client.ImageRemoveOptions{}); err != nil {
-		return fmt.Errorf("remove the name %s: %w", from, err)
 	}
 	return nil
 }
