@@ -58,11 +58,6 @@ func sorted(problems []Problem) []Problem {
 	return problems
 }
 
-// must words a refusal: what is wanted, what was found, how to mend it.
-func must(wanted, got, mend string) string {
-	return fmt.Sprintf("must be %s (got %s): %s", wanted, got, mend)
-}
-
 // nearest returns the candidate that is most like word, or "" when none is
 // near enough to be what was meant.
 func nearest(word string, candidates []string) string {
