@@ -151,7 +151,19 @@ func bakeHash(node Resolution, c cargo) string {
 
 // bake runs the steps in a container of the node image, and commits it.
 //
-// Unpacked beforehand against unpacked by the node, MEASURED.
+// The images are unpacked here, into folders outside /var, and their snapshots
+// are links to them: the node has nothing to unpack when a pod starts, and the
+// engine nothing to copy when it fills the node's volume at /var. Measured with
+// a 645 MB Airflow image on 2 busy cores (load 30), each twice:
+//
+//	                        kind create   pod created until its container started   until done
+//	packed (--no-unpack)    118 s, 37 s   43 s, 37 s                                48 s, 50 s
+//	unpacked, linked         28 s, 32 s    6 s,  3 s                                16 s, 13 s
+//
+// Baking itself takes 50 s packed and up to 210 s unpacked on such a machine,
+// once. Snapshots inside /var would make the engine copy every file of them for
+// each node, and could not hold deletions between layers, which neither an
+// overlay nor a commit takes from a container.
 func (r *Resolver) bake(ctx context.Context, node Resolution, c cargo, local, hash string) (err error) {
 	oven, err := r.startOven(ctx, node, hash)
 	if err != nil {
