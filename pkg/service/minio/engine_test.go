@@ -29,7 +29,7 @@ func TestRunAttachClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer docker.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	t.Cleanup(func() {
 		if _, err := environment.Remove(context.Background(), docker, stack); err != nil {

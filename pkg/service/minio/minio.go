@@ -92,7 +92,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		tcminio.WithUsername(o.root), tcminio.WithPassword(o.rootSecret),
 		// No web console, no look for updates: nobody would use them here.
 		testcontainers.WithEnv(map[string]string{"MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}),
-		testcontainers.WithWaitStrategy(wait.ForHTTP("/minio/health/ready").WithPort(port).
+		testcontainers.WithWaitStrategyAndDeadline(container.Within(ctx), wait.ForHTTP("/minio/health/ready").WithPort(port).
 			WithPollInterval(50*time.Millisecond).WithStartupTimeout(container.Within(ctx))),
 	)...)
 	if got != nil {

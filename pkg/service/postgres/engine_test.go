@@ -49,7 +49,7 @@ func place(t *testing.T) service.Placement {
 
 func TestRunAttachClose(t *testing.T) {
 	place := place(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	start := time.Now()
 	server, err := postgres.Run(ctx, *image, place, postgres.WithCredentials("pilot", "s3cr:t/@?"), postgres.WithDatabase("meta"))

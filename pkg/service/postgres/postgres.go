@@ -80,7 +80,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		testcontainers.WithCmdArgs(settings...),
 		// Not the log: the image's first, passing server logs the same line.
 		// That one listens on no port.
-		testcontainers.WithWaitStrategy(wait.ForSQL(port, "pgx", func(host string, port network.Port) string {
+		testcontainers.WithWaitStrategyAndDeadline(container.Within(ctx), wait.ForSQL(port, "pgx", func(host string, port network.Port) string {
 			return server.url(net.JoinHostPort(host, port.Port()))
 		}).WithStartupTimeout(container.Within(ctx))),
 	)...)
