@@ -1,5 +1,138 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
 
-func (a *app) benchCommand() *cobra.Command { return &cobra.Command{Use: "bench", Hidden: true} }
+	"github.com/spf13/cobra"
+
+	"github.com/airworthy/airworthy/internal/bench"
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/images"
+	"github.com/airworthy/airworthy/pkg/stack"
+)
+
+// benchName is the stack that the bench makes and removes.
+const benchName = "bench"
+
+// benchResult is what `airworthy bench` prints.
+type benchResult struct {
+	Floor bench.Floor    `json:"floor"`
+	Total time.Duration  `json:"total"` // nanoseconds, as all durations here
+	Cores int            `json:"cores"`
+	Last  *bench.LastRun `json:"last,omitempty"`
+	Ideal time.Duration  `json:"ideal,omitempty"` // of the last run
+}
+
+func (a *app) benchCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure what a run would cost by hand, and compare the last one",
+		Long: `bench does by hand what a run does, with none of airworthy's short cuts: a
+cluster of a plain node image, the images loaded onto it, the platform
+installed, one DAG run of two task pods. That is the floor. The ideal of a run
+adds the processor time of all its further task pods, divided by the cores. The
+last run of e2e below --out is compared with both.
+
+Only figures of one session on an idle machine can be compared.`,
+		Example: `  airworthy bench
+  airworthy bench -o json`,
+		Args: usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := a.bench(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				return printJSON(a.out, r)
+			}
+			printBench(a.out, r)
+			return nil
+		},
+	}
+	formats(cmd, &format, "table", "json")
+	return cmd
+}
+
+func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
+	run, err := a.loadRun()
+	if err != nil {
+		return benchResult{}, err
+	}
+	if run.Cluster.Kind != environment.KindKind {
+		return benchResult{}, usageError(fmt.Errorf("bench makes a cluster of its own: use a run file with cluster.kind: kind"))
+	}
+	run.Name, run.Cluster.Workers, run.Cluster.APIPort = benchName, 0, 0
+	m, err := a.engine(ctx)
+	if err != nil {
+		return benchResult{}, err
+	}
+	all, err := a.benchImages(ctx, m, run.Name)
+	if err != nil {
+		return benchResult{}, err
+	}
+	view := a.view()
+	defer view.Close()
+	a.stands(run.Name)
+	defer func() { err = errors.Join(err, a.removeBench(m)) }()
+	spec := specFor(run)
+	spec.AdminPassword, spec.JWTSecret, spec.APISecretKey = rand.Text(), rand.Text()+rand.Text(), rand.Text()
+	spec.Database.Endpoint.User, spec.Database.Endpoint.Secret = "airflow", rand.Text()
+	spec.ObjectStorage.User, spec.ObjectStorage.Secret = "airflow-logs", rand.Text()
+	floor, err := bench.Measure(ctx, bench.Options{
+		Run: run, Spec: spec, Images: all, Docker: m.docker, Engine: m.status, Progress: view,
+	})
+	if err != nil {
+		return benchResult{}, err
+	}
+	r := benchResult{Floor: floor, Total: floor.Total(), Cores: m.status.CPUs}
+	last, ok, err := bench.FindLast(a.outDir)
+	if ok {
+		r.Last, r.Ideal = &last, floor.Ideal(last.TaskPods, r.Cores)
+	}
+	return r, err
+}
+
+// benchImages makes every image available before anything is measured.
+func (a *app) benchImages(ctx context.Context, m machine, name string) ([]images.Resolution, error) {
+	h, err := a.hangarFor(ctx, m, "", name)
+	if err != nil {
+		return nil, err
+	}
+	defer h.view.Close()
+	return h.resolve(ctx)
+}
+
+// removeBench removes the bench's stack under a context of its own.
+func (a *app) removeBench(m machine) error {
+	state, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+	defer cancel()
+	if _, err := stack.Down(ctx, m.docker, state, benchName); err != nil {
+		return err
+	}
+	a.gone()
+	return nil
+}
+
+func printBench(w io.Writer, r benchResult) {
+	f := r.Floor
+	fmt.Fprintf(w, "floor by hand: %.1fs = create %.1fs + load %.1fs + install %.1fs + DAG run %.1fs\n",
+		r.Total.Seconds(), f.Create.Seconds(), f.Load.Seconds(), f.Install.Seconds(), f.DAGRun.Seconds())
+	fmt.Fprintf(w, "one task pod: %.1fs of processor time; the platform at rest: %.2f cores\n", f.PodCPU.Seconds(), f.Idle)
+	if r.Last == nil {
+		fmt.Fprintln(w, "no run of `airworthy e2e` to compare with")
+		return
+	}
+	fmt.Fprintf(w, "ideal of the last run: %.1fs, with %d task pods on %d cores\n", r.Ideal.Seconds(), r.Last.TaskPods, r.Cores)
+	fmt.Fprintf(w, "last run: %.1fs, %.2f x the floor, %.2f x the ideal (%s)\n",
+		r.Last.Took.Seconds(), r.Last.Took.Seconds()/r.Total.Seconds(), r.Last.Took.Seconds()/r.Ideal.Seconds(), r.Last.Dir)
+}

@@ -65,7 +65,7 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 		{"no sabotage of that name", "", []string{"sabotage", "executor.teleport"}, []string{`"executor.teleport"`}},
 		{"run file not there", "", []string{"e2e", "-f", "absent.yaml"}, []string{"absent.yaml", "environments/local.yaml"}},
 		{"unknown key and wrong type", "apiVersion: airworthy.dev/v1alpha1\nclutser: {}\ncluster:\n  workers: many\n",
-			[]string{"e2e", "-f", "run.yaml"}, []string{"run.yaml:2:1: clutser:", "run.yaml:4:12: cluster.workers:"}},
+			[]string{"e2e", "-f", "run.yaml"}, []string{"run.yaml:2:1: clutser:", "run.yaml:4:3: cluster.workers: must be a whole number"}},
 		{"wrong setting", "", []string{"up", "--set", "cluster.workers=many"}, []string{"--set cluster.workers=many: cluster.workers:"}},
 		{"chart not there", "", []string{"e2e", "--set", "platform.adapter=official", "--set", "platform.chart=absent.tgz"}, []string{"platform.chart", "absent.tgz"}},
 		{"not a run directory", "", []string{"verify", "."}, []string{". is not a run directory: it has no plan.json"}},

@@ -41,6 +41,20 @@ type hangar struct {
 // hangar opens the images of the run file. policy replaces the run file's
 // where it is not empty. The view must be closed.
 func (a *app) hangar(ctx context.Context, policy images.Policy) (hangar, error) {
+	// The run file first: a mistake in it is said before an engine is looked for.
+	if _, err := a.loadRun(); err != nil {
+		return hangar{}, err
+	}
+	m, err := a.engine(ctx)
+	if err != nil {
+		return hangar{}, err
+	}
+	return a.hangarFor(ctx, m, policy, "")
+}
+
+// hangarFor is hangar on an engine that was found; name replaces the stack's
+// where it is not empty.
+func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, name string) (hangar, error) {
 	run, err := a.loadRun()
 	if err != nil {
 		return hangar{}, err
@@ -48,9 +62,8 @@ func (a *app) hangar(ctx context.Context, policy images.Policy) (hangar, error) 
 	if policy != "" {
 		run.Images.Policy, run.Images.PerImage = string(policy), nil
 	}
-	m, err := a.engine(ctx)
-	if err != nil {
-		return hangar{}, err
+	if name != "" {
+		run.Name = name
 	}
 	cache, err := a.cacheDir()
 	if err != nil {

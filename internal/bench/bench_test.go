@@ -1,0 +1,63 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIdeal(t *testing.T) {
+	f := Floor{Create: 12 * time.Second, Load: 23 * time.Second, Install: 44 * time.Second, DAGRun: 14 * time.Second, PodCPU: 5 * time.Second}
+	for _, tc := range []struct {
+		name        string
+		pods, cores int
+		want        time.Duration
+	}{
+		{"no more than the bench's own", 2, 2, 93 * time.Second},
+		{"nothing recorded", 0, 2, 93 * time.Second},
+		{"twenty more on two cores", 22, 2, 143 * time.Second},
+		{"cores unknown", 4, 0, 103 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := f.Ideal(tc.pods, tc.cores); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestFindLast(t *testing.T) {
+	out := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(out, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok, err := FindLast(out); ok || err != nil {
+		t.Errorf("of nothing: got %t, %v", ok, err)
+	}
+	write("old/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T10:00:00Z","timings":{"total":1000000000}}`)
+	write("new/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T11:00:00Z","timings":{"total":2000000000}}`)
+	write("part/facts.json", `{"command":["airworthy","test"],"started":"2026-01-01T12:00:00Z","timings":{"total":3000000000}}`)
+	write("new/cluster/objects/pods.jsonl", strings.Join([]string{
+		`{"uid":"1","labels":{"dag_id":"fan_out"}}`,
+		`{"uid":"1","labels":{"dag_id":"fan_out"},"started":"2026-01-01T11:00:05Z"}`,
+		`{"uid":"1","labels":{"dag_id":"fan_out"},"started":"2026-01-01T11:00:05Z","phase":"Succeeded"}`,
+		`{"uid":"2","labels":{"dag_id":"unschedulable"}}`,
+		`{"uid":"3","labels":{"component":"scheduler"},"started":"2026-01-01T11:00:00Z"}`,
+		`{"uid":"4","labels":{"dag_id":"retries"},"started":"2026-01-01T11:00:07Z"}`,
+		`{"uid":"5","lab`,
+	}, "\n"))
+	got, ok, err := FindLast(out)
+	want := LastRun{Dir: filepath.Join(out, "new"), Took: 2 * time.Second, TaskPods: 2}
+	if !ok || err != nil || got != want {
+		t.Errorf("got %+v, %t, %v, want %+v", got, ok, err, want)
+	}
+}

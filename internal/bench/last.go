@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+	"github.com/airworthy/airworthy/pkg/evidence"
+	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/stack"
+)
+
+// LastRun is the latest whole run below a directory.
+type LastRun struct {
+	Dir      string        `json:"dir"`
+	Took     time.Duration `json:"took"`
+	TaskPods int           `json:"taskPods"`
+}
+
+// FindLast finds the latest run of `airworthy e2e` below out, and false when
+// there is none.
+func FindLast(out string) (LastRun, bool, error) {
+	files, err := filepath.Glob(filepath.Join(out, "*", string(evidence.FactsFile)))
+	if err != nil {
+		return LastRun{}, false, fmt.Errorf("look for runs: %w", err)
+	}
+	var last LastRun
+	var began time.Time
+	for _, file := range files {
+		dir, err := evidence.Open(filepath.Dir(file))
+		if err != nil {
+			return LastRun{}, false, err
+		}
+		var facts reportv1.Facts
+		if err := dir.ReadJSON(evidence.FactsFile, &facts); err != nil {
+			return LastRun{}, false, err
+		}
+		if len(facts.Command) < 2 || facts.Command[1] != "e2e" || !facts.Started.After(began) {
+			continue
+		}
+		began = facts.Started
+		last = LastRun{Dir: dir.Path(), Took: facts.Timings.Total}
+	}
+	if began.IsZero() {
+		return LastRun{}, false, nil
+	}
+	last.TaskPods, err = countTaskPods(filepath.Join(last.Dir, filepath.FromSlash(string(stack.RecordedPods))))
+	return last, true, err
+}
+
+// countTaskPods counts the pods of a recording that ran a task. A run that
+// recorded none has no file.
+func countTaskPods(path string) (int, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read recorded pods: %w", err)
+	}
+	var uids []string
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 16<<20) // a pod is one line, with its annotations
+	for lines.Scan() {
+		var pod kube.PodFact
+		if err := json.Unmarshal(lines.Bytes(), &pod); err != nil {
+			continue // the last line of a run that was killed
+		}
+		// Both pods that never started and the platform's own are no task pods.
+		if pod.Labels["dag_id"] != "" && !pod.Started.IsZero() {
+			uids = append(uids, pod.UID)
+		}
+	}
+	slices.Sort(uids)
+	return len(slices.Compact(uids)), lines.Err()
+}
