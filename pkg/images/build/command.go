@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -45,9 +46,12 @@ func (t *tail) Write(p []byte) (int, error) {
 	}
 }
 
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // line must be called with mu held.
 func (t *tail) line(text string) {
-	text = strings.TrimRight(text, " \t\r\n")
+	// The classic builder colours what a command writes to standard error.
+	text = strings.TrimRight(colour.ReplaceAllString(text, ""), " \t\r\n")
 	if text == "" {
 		return
 	}

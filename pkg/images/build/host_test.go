@@ -88,7 +88,7 @@ func TestTailKeepsTheLastLines(t *testing.T) {
 
 func TestReadMessages(t *testing.T) {
 	out := &tail{}
-	err := readMessages(strings.NewReader(`{"stream":"Step 1/2 : FROM scratch\n"}{"stream":"E: no such package\n"}{"errorDetail":{"code":100},"error":"the command returned a non-zero code: 100"}`), out)
+	err := readMessages(strings.NewReader(`{"stream":"Step 1/2 : FROM scratch\n"}{"stream":"\u001b[91mE: no such package\u001b[0m\n"}{"errorDetail":{"code":100},"error":"the command returned a non-zero code: 100"}`), out)
 	const want = "the command returned a non-zero code: 100; its last lines:\n  Step 1/2 : FROM scratch\n  E: no such package"
 	if got := errText(out.wrap(err)); got != want {
 		t.Errorf("error is %q, want %q", got, want)
