@@ -11,16 +11,15 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Run with: go test -tags engine,node -run Bake ./pkg/images -args -node IMAGE -workload REF=IMAGE
+// Run with: go test -tags engine,node -run Bake ./pkg/images -args -node IMAGE -workloads REF=IMAGE,...
 var (
-	nodeImage     = flag.String("node", "", "kind node image in the local engine")
-	workloadImage = flag.String("workload", "", "upstream's name = image in the local engine")
+	nodeImage      = flag.String("node", "", "kind node image in the local engine")
+	workloadImages = flag.String("workloads", "", "upstream's name = image in the local engine, and so on with commas")
 )
 
 func TestBakeNodeMakesOneImageOnce(t *testing.T) {
-	ref, local, ok := strings.Cut(*workloadImage, "=")
-	if *nodeImage == "" || !ok {
-		t.Fatal("give -args -node IMAGE -workload REF=IMAGE")
+	if *nodeImage == "" || *workloadImages == "" {
+		t.Fatal("give -args -node IMAGE -workloads REF=IMAGE,...")
 	}
 	api, err := client.New(client.FromEnv)
 	if err != nil {
@@ -36,12 +35,17 @@ func TestBakeNodeMakesOneImageOnce(t *testing.T) {
 		}
 		return Resolution{Ref: Ref(ref), Role: role, Local: local, ID: have.id, Source: Built, From: "recipe test@1"}
 	}
-	node, load := resolved(RoleNode, "kindest/node:v1", *nodeImage), resolved(RoleWorkload, ref, local)
-	first, err := r.BakeNode(ctx, node, []Resolution{load})
+	node := resolved(RoleNode, "kindest/node:v1", *nodeImage)
+	var load []Resolution
+	for pair := range strings.SplitSeq(*workloadImages, ",") {
+		ref, local, _ := strings.Cut(pair, "=")
+		load = append(load, resolved(RoleWorkload, ref, local))
+	}
+	first, err := r.BakeNode(ctx, node, load)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := r.BakeNode(ctx, node, []Resolution{load})
+	again, err := r.BakeNode(ctx, node, load)
 	if err != nil || again != first {
 		t.Errorf("the second time: %+v, error %v; want the first: %+v", again, err, first)
 	}
