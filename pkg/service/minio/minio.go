@@ -16,7 +16,6 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/testcontainers/testcontainers-go"
 	tcminio "github.com/testcontainers/testcontainers-go/modules/minio"
-	"github.com/testcontainers/testcontainers-go/wait"
 
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/service"
@@ -92,8 +91,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		tcminio.WithUsername(o.root), tcminio.WithPassword(o.rootSecret),
 		// No web console, no look for updates: nobody would use them here.
 		testcontainers.WithEnv(map[string]string{"MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}),
-		testcontainers.WithWaitStrategyAndDeadline(container.Within(ctx), wait.ForHTTP("/minio/health/ready").WithPort(port).
-			WithPollInterval(50*time.Millisecond).WithStartupTimeout(container.Within(ctx))),
+		container.NoWait(),
 	)...)
 	if got != nil {
 		handle.Started(got.Container)
@@ -101,7 +99,9 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	if err != nil {
 		return server, fmt.Errorf("start %s from image %s: %w", place.Name, image, err)
 	}
-	if err := server.locate(ctx); err != nil {
+	server.user.FromHost, err = handle.Answer(ctx, port, ready)
+	server.root.FromHost = server.user.FromHost
+	if err != nil {
 		return server, err
 	}
 	return server, server.furnish(ctx)
@@ -129,6 +129,23 @@ func Attach(ctx context.Context, place service.Placement, user, admin service.En
 		return server, fmt.Errorf("bucket %s of %s is gone", user.Bucket, place.Name)
 	}
 	return server, nil
+}
+
+// ready asks the server whether it serves requests.
+func ready(ctx context.Context, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/minio/health/ready", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", answer.Status)
+	}
+	return nil
 }
 
 // locate fills in the address on this machine.

@@ -8,11 +8,8 @@ import (
 	"net/url"
 
 	"github.com/jackc/pgx/v5"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver that the wait for the server uses
-	"github.com/moby/moby/api/types/network"
 	"github.com/testcontainers/testcontainers-go"
 	tcpostgres "github.com/testcontainers/testcontainers-go/modules/postgres"
-	"github.com/testcontainers/testcontainers-go/wait"
 
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/internal/container"
@@ -78,11 +75,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	got, err := tcpostgres.Run(ctx, image, append(container.Options(place, port),
 		tcpostgres.WithUsername(o.user), tcpostgres.WithPassword(o.password), tcpostgres.WithDatabase(o.database),
 		testcontainers.WithCmdArgs(settings...),
-		// Not the log: the image's first, passing server logs the same line.
-		// That one listens on no port.
-		testcontainers.WithWaitStrategyAndDeadline(container.Within(ctx), wait.ForSQL(port, "pgx", func(host string, port network.Port) string {
-			return server.url(net.JoinHostPort(host, port.Port()))
-		}).WithStartupTimeout(container.Within(ctx))),
+		container.NoWait(),
 	)...)
 	if got != nil {
 		handle.Started(got.Container)
@@ -90,7 +83,9 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	if err != nil {
 		return server, fmt.Errorf("start %s from image %s: %w", place.Name, image, err)
 	}
-	server.endpoint.FromHost, err = handle.HostAddress(ctx, port)
+	// A line of the log would not do: the image's first, passing server logs the
+	// same, but listens on no port.
+	server.endpoint.FromHost, err = handle.Answer(ctx, port, server.try)
 	return server, err
 }
 
@@ -105,11 +100,19 @@ func Attach(ctx context.Context, place service.Placement, known service.Endpoint
 	if server.endpoint.FromHost, err = handle.HostAddress(ctx, port); err != nil {
 		return server, err
 	}
-	connection, err := pgx.Connect(ctx, server.url(server.endpoint.FromHost))
-	if err != nil {
+	if err := server.try(ctx, server.endpoint.FromHost); err != nil {
 		return server, fmt.Errorf("connect to %s: %w", place.Name, err)
 	}
-	return server, connection.Close(ctx)
+	return server, nil
+}
+
+// try logs in.
+func (s *Server) try(ctx context.Context, address string) error {
+	connection, err := pgx.Connect(ctx, s.url(address))
+	if err != nil {
+		return err
+	}
+	return connection.Close(ctx)
 }
 
 // url is the connection string for an address; it holds the password.

@@ -8,17 +8,21 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
 	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
 	tcnetwork "github.com/testcontainers/testcontainers-go/network"
+	"github.com/testcontainers/testcontainers-go/wait"
 
+	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/service"
 )
@@ -146,12 +150,53 @@ func (h *Handle) HostAddress(ctx context.Context, port string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("inspect %s: %w", h.place.Name, err)
 	}
+	if state := got.Container.State; state != nil && !state.Running {
+		return "", await.Stop(fmt.Errorf("%s ended with code %d; its last lines were:\n%s", h.place.Name, state.ExitCode, lastLines(ctx, docker, h.id)))
+	}
 	if got.Container.NetworkSettings != nil {
 		for _, b := range got.Container.NetworkSettings.Ports[network.MustParsePort(port)] {
 			return net.JoinHostPort("127.0.0.1", b.HostPort), nil
 		}
 	}
 	return "", fmt.Errorf("port %s of %s is not published", port, h.place.Name)
+}
+
+// Answer waits until try, which is given the service's address on this
+// machine, succeeds, and returns the address. It ends early when the container
+// does. testcontainers' own wait strategies are not used: where the harness runs
+// in a container itself, they look for published ports on the bridge's gateway,
+// and these are bound to 127.0.0.1.
+func (h *Handle) Answer(ctx context.Context, port string, try func(ctx context.Context, address string) error) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, Within(ctx))
+	defer cancel()
+	return await.Until(ctx, h.place.Name+" to answer", 50*time.Millisecond,
+		func(ctx context.Context) (string, error) {
+			address, err := h.HostAddress(ctx, port)
+			if err != nil {
+				return "", err
+			}
+			return address, try(ctx, address)
+		},
+		func(string) error { return nil })
+}
+
+// NoWait replaces a module's own wait strategy; see Answer.
+func NoWait() testcontainers.ContainerCustomizer {
+	return testcontainers.WithWaitStrategy(wait.ForNop(func(context.Context, wait.StrategyTarget) error { return nil }))
+}
+
+// lastLines is the end of the container's output, for an error.
+func lastLines(ctx context.Context, docker *testcontainers.DockerClient, id string) string {
+	stream, err := docker.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "15"})
+	if err != nil {
+		return fmt.Sprintf("(its log cannot be read: %v)", err)
+	}
+	defer stream.Close()
+	var text strings.Builder
+	if _, err := stdcopy.StdCopy(&text, &text, stream); err != nil {
+		fmt.Fprintf(&text, "(the log broke off: %v)", err)
+	}
+	return strings.TrimSpace(text.String())
 }
 
 // own lists the containers of the placement's name that carry the stack's label.
