@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/internal/charted"
 	"github.com/airworthy/airworthy/pkg/service"
 )
 
@@ -45,7 +46,7 @@ func TestValues(t *testing.T) {
 	s := spec()
 	s.KeepPods = true
 	s.Values = map[string]any{"config": map[string]any{"core": map[string]any{"parallelism": "4"}}}
-	got := Values(s)
+	got := charted.Merge(s.Values, Values(s))
 	at := func(path ...string) any {
 		var v any = got
 		for _, key := range path {

@@ -8,15 +8,15 @@ import (
 	"strconv"
 	"strings"
 
-	"helm.sh/helm/v3/pkg/chartutil"
-
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/internal/charted"
 )
 
 type values = map[string]any
 
-// Values maps a spec to the official chart's values. The spec's own Values win.
+// Values maps a spec to the official chart's values. The spec's own
+// Values are not among them: they are merged over these.
 func Values(spec platform.Spec) values {
 	repository, tag := spec.Image()
 	out := values{
@@ -49,7 +49,7 @@ func Values(spec platform.Spec) values {
 	if spec.DAGDelivery == platform.DAGsMounted && len(spec.DAGs) > 0 {
 		addSeeds(out, spec)
 	}
-	return chartutil.CoalesceTables(copyMap(spec.Values), out)
+	return out
 }
 
 func database(spec platform.Spec) values {
@@ -156,10 +156,10 @@ func addSeeds(out values, spec platform.Spec) {
 		"extraInitContainers": []any{values{
 			"name": "seed-dags", "image": repository + ":" + tag,
 			"command": []any{"bash", "-euc",
-				`for f in /seed/*; do cmp -s "$f" "` + dagFolder + `/${f##*/}" || cp -L "$f" ` + dagFolder + `/; done`},
+				`for f in /seed/*; do cmp -s "$f" "` + charted.DAGFolder + `/${f##*/}" || cp -L "$f" ` + charted.DAGFolder + `/; done`},
 			"volumeMounts": []any{
 				values{"name": "dag-files", "mountPath": "/seed", "readOnly": true},
-				values{"name": "dags", "mountPath": dagFolder},
+				values{"name": "dags", "mountPath": charted.DAGFolder},
 			},
 		}},
 	}
@@ -177,15 +177,3 @@ func quote(s string) string {
 // literal keeps braces from being taken for a template: this chart runs such
 // values through the template engine.
 func literal(s string) string { return strings.ReplaceAll(s, "{{", `{{ "{{" }}`) }
-
-// copyMap copies nested maps, because CoalesceTables fills in its first argument.
-func copyMap(in values) values {
-	out := make(values, len(in))
-	for k, v := range in {
-		if nested, ok := v.(map[string]any); ok {
-			v = copyMap(nested)
-		}
-		out[k] = v
-	}
-	return out
-}

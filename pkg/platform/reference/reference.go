@@ -3,33 +3,21 @@
 package reference
 
 import (
-	"context"
-	"fmt"
-	"sort"
-	"strings"
-	"time"
-
-	"k8s.io/client-go/rest"
-
 	"github.com/airworthy/airworthy/fixtures"
-	"github.com/airworthy/airworthy/pkg/conformance"
-	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/internal/charted"
 	"github.com/airworthy/airworthy/pkg/platform/internal/helm"
 )
 
-const (
-	name      = "reference"
-	dagFolder = "/opt/airflow/dags"
-	apiPort   = 8080
-)
-
-type adapter struct{}
-
 // New is the adapter of the reference chart.
-func New() platform.Adapter { return adapter{} }
-
-func (adapter) Name() string { return name }
+func New() platform.Adapter {
+	return charted.Adapter{
+		Label: "reference", Source: source, Values: Values, ComponentKey: "app.kubernetes.io/component",
+		Pods: func(spec platform.Spec) string {
+			return "app.kubernetes.io/name=airflow,app.kubernetes.io/instance=" + spec.Release
+		},
+	}
+}
 
 // source is the embedded chart, or the one that the spec names in its place.
 func source(spec platform.Spec) (helm.Source, error) {
@@ -37,113 +25,4 @@ func source(spec platform.Spec) (helm.Source, error) {
 		return helm.LoadPath(spec.ChartPath)
 	}
 	return helm.LoadFS(fixtures.FS, "reference")
-}
-
-func request(spec platform.Spec) helm.Request {
-	return helm.Request{
-		Release: spec.Release, Namespace: spec.Namespace,
-		Values: Values(spec), Labels: labels(spec), Overlays: spec.Overlays,
-	}
-}
-
-func labels(spec platform.Spec) map[string]string {
-	return map[string]string{environment.LabelStack: spec.Stack}
-}
-
-func (adapter) Plan(ctx context.Context, spec platform.Spec) (platform.Plan, error) {
-	if err := spec.Validate(); err != nil {
-		return platform.Plan{}, err
-	}
-	src, err := source(spec)
-	if err != nil {
-		return platform.Plan{}, err
-	}
-	r := request(spec)
-	rendered, err := helm.Render(ctx, src, r)
-	if err != nil {
-		return platform.Plan{}, err
-	}
-	manifests, err := rendered.Manifests()
-	if err != nil {
-		return platform.Plan{}, err
-	}
-	return platform.Plan{
-		Adapter: name, Chart: src.Chart.Name(), Version: src.Chart.Metadata.Version, Digest: src.Digest,
-		Images: rendered.Images(), Features: features(spec), Components: components(spec, rendered),
-		Manifests: manifests, Values: r.Values,
-	}, nil
-}
-
-func (a adapter) Install(ctx context.Context, cfg *rest.Config, spec platform.Spec, timeout time.Duration,
-	progress platform.Progress) (platform.Release, error) {
-	return put(ctx, cfg, spec, false, timeout, progress)
-}
-
-func (a adapter) Upgrade(ctx context.Context, cfg *rest.Config, spec platform.Spec, timeout time.Duration,
-	progress platform.Progress) (platform.Release, error) {
-	return put(ctx, cfg, spec, true, timeout, progress)
-}
-
-func (adapter) Uninstall(ctx context.Context, cfg *rest.Config, spec platform.Spec) error {
-	return helm.Remove(ctx, cfg, spec.Namespace, spec.Release, labels(spec))
-}
-
-func put(ctx context.Context, cfg *rest.Config, spec platform.Spec, upgrade bool, timeout time.Duration,
-	progress platform.Progress) (platform.Release, error) {
-	if err := spec.Validate(); err != nil {
-		return platform.Release{}, err
-	}
-	src, err := source(spec)
-	if err != nil {
-		return platform.Release{}, err
-	}
-	rendered, revision, err := helm.Put(ctx, cfg, src, request(spec), upgrade, timeout, progress)
-	if err != nil {
-		return platform.Release{}, err
-	}
-	release := platform.Release{
-		Name: spec.Release, Namespace: spec.Namespace, Revision: revision,
-		Components: components(spec, rendered),
-		APIService: spec.Release + "-api-server", APIPort: apiPort,
-		PodSelector: selector(spec),
-	}
-	if spec.DAGDelivery == platform.DAGsMounted {
-		release.DAGWriter, release.DAGFolder = "dag-processor", dagFolder
-	}
-	return release, nil
-}
-
-func features(spec platform.Spec) []conformance.Feature {
-	out := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess}
-	if spec.LogStore == platform.LogsObjectStorage {
-		out = append(out, conformance.FeatureObjectStorageLogs)
-	} else {
-		out = append(out, conformance.FeatureVolumeLogs)
-	}
-	if spec.DAGDelivery == platform.DAGsMounted {
-		out = append(out, conformance.FeatureMountedDAGs)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
-	return out
-}
-
-// components lists what was rendered, so that an overlay that takes one away
-// is seen in the plan.
-func components(spec platform.Spec, rendered helm.Rendered) []platform.Component {
-	var out []platform.Component
-	for _, c := range []string{"api-server", "dag-processor", "scheduler", "triggerer"} {
-		object := spec.Release + "-" + c
-		if _, ok := rendered.Find("Deployment", object); !ok {
-			continue
-		}
-		out = append(out, platform.Component{
-			Name: c, Kind: "Deployment", Object: object, Container: c,
-			Selector: selector(spec) + ",app.kubernetes.io/component=" + c,
-		})
-	}
-	return out
-}
-
-func selector(spec platform.Spec) string {
-	return strings.Join([]string{"app.kubernetes.io/name=airflow", fmt.Sprintf("app.kubernetes.io/instance=%s", spec.Release)}, ",")
 }

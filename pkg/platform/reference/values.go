@@ -1,13 +1,12 @@
 package reference
 
 import (
-	"helm.sh/helm/v3/pkg/chartutil"
-
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/platform"
 )
 
-// Values maps a spec to the reference chart's values. The spec's own Values win.
+// Values maps a spec to the reference chart's values. The spec's own
+// Values are not among them: they are merged over these.
 func Values(spec platform.Spec) map[string]any {
 	repository, tag := spec.Image()
 	values := map[string]any{
@@ -25,7 +24,7 @@ func Values(spec platform.Spec) map[string]any {
 		"apiServer": map[string]any{"service": apiService(spec)},
 		"taskPods":  map[string]any{"keep": spec.KeepPods},
 	}
-	return chartutil.CoalesceTables(copyMap(spec.Values), values)
+	return values
 }
 
 func dagFiles(spec platform.Spec) map[string]any {
@@ -51,16 +50,4 @@ func apiService(spec platform.Spec) map[string]any {
 		return map[string]any{"type": "ClusterIP"}
 	}
 	return map[string]any{"type": "NodePort", "nodePort": spec.NodePort}
-}
-
-// copyMap copies nested maps, because CoalesceTables fills in its first argument.
-func copyMap(in map[string]any) map[string]any {
-	out := make(map[string]any, len(in))
-	for k, v := range in {
-		if nested, ok := v.(map[string]any); ok {
-			v = copyMap(nested)
-		}
-		out[k] = v
-	}
-	return out
 }

@@ -1,10 +1,10 @@
 package helm
 
 import (
-	"context"
-	"net/http"
+	"time"
 
 	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/kube"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -53,33 +53,6 @@ func prepare(cfg *rest.Config) *rest.Config {
 	return out
 }
 
-// bound makes every request of cfg end with ctx. Helm's actions go on in the
-// background when their context ends: without this a given-up install would
-// still create the rest of its objects later.
-func bound(ctx context.Context, cfg *rest.Config) *rest.Config {
-	out := rest.CopyConfig(cfg)
-	out.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return boundTripper{ctx: ctx, next: next}
-	})
-	return out
-}
-
-type boundTripper struct {
-	ctx  context.Context
-	next http.RoundTripper
-}
-
-func (b boundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := context.Cause(b.ctx); err != nil {
-		return nil, err
-	}
-	// Both contexts must be able to end the request and its body, which may be
-	// a watch; the pair lives as long as the longer-lived of the two.
-	ctx, cancel := context.WithCancelCause(r.Context())
-	context.AfterFunc(b.ctx, func() { cancel(context.Cause(b.ctx)) })
-	return b.next.RoundTrip(r.WithContext(ctx))
-}
-
 // configuration is Helm's view of one namespace. Helm's own log is dropped: what
 // matters of it is in the returned errors.
 func configuration(cfg *rest.Config, namespace string) (*action.Configuration, error) {
@@ -89,4 +62,24 @@ func configuration(cfg *rest.Config, namespace string) (*action.Configuration, e
 	}
 	out := new(action.Configuration)
 	return out, out.Init(g, namespace, "secret", func(string, ...any) {})
+}
+
+// hookWaiter is Helm's client with another way to wait for a hook: Helm's own
+// knows no context, and sees a hook whose pod cannot start only as a time limit
+// that passes.
+type hookWaiter struct {
+	*kube.Client
+	wait func(workload) error
+}
+
+// WatchUntilReady waits for the jobs among a hook's resources.
+func (h hookWaiter) WatchUntilReady(resources kube.ResourceList, _ time.Duration) error {
+	for _, r := range resources {
+		if kind := r.Mapping.GroupVersionKind.Kind; kind == "Job" {
+			if err := h.wait(workload{kind, r.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -112,6 +112,9 @@ func (w *watcher) failure() *Failure {
 		return nil
 	}
 	for _, job := range jobs {
+		if w.old[job.UID] {
+			continue
+		}
 		if f := jobFailure(job, pods, w.old); f != nil {
 			return f
 		}
@@ -159,7 +162,7 @@ func (w *watcher) explain(err error) error {
 	var b strings.Builder
 	b.WriteString(w.waiting())
 	for _, pod := range w.pods() {
-		if why := podWaiting(pod); why != "" {
+		if why := podWaiting(pod); why != "" && !w.old[pod.UID] {
 			fmt.Fprintf(&b, "; pod %s: %s", pod.Name, why)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	corev1 "k8s.io/api/core/v1"
@@ -93,9 +94,9 @@ func (c *Client) Upgrade(ctx context.Context, r Rendered, timeout time.Duration,
 	})
 }
 
-// apply runs a Helm action while it watches the release's pods. Helm waits for
-// its hooks by itself and for nothing else; a hook whose pod cannot start, or a
-// component that crashes in a loop, ends the action at once.
+// apply runs a Helm action while it watches the release's pods. Helm is let
+// wait for nothing: its hooks are waited for here, and its workloads after it. A
+// pod that cannot start, or crashes in a loop, ends either wait at once.
 func (c *Client) apply(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress,
 	run func(context.Context, *action.Configuration) (*release.Release, error)) (int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not ready within %s", timeout))
@@ -104,38 +105,43 @@ func (c *Client) apply(ctx context.Context, r Rendered, timeout time.Duration, p
 	if err != nil {
 		return 0, err
 	}
-	helmCtx, stopHelm := context.WithCancelCause(ctx)
-	defer stopHelm(nil)
-	cfg, err := configuration(bound(helmCtx, c.cfg), r.Namespace)
+	cfg, err := configuration(c.cfg, r.Namespace)
 	if err != nil {
 		return 0, fmt.Errorf("set up Helm: %w", err)
 	}
-	type result struct {
-		rel *release.Release
-		err error
+	client, ok := cfg.KubeClient.(*kube.Client)
+	if !ok {
+		return 0, fmt.Errorf("set up Helm: its client is a %T", cfg.KubeClient)
 	}
-	done := make(chan result, 1)
-	go func() {
-		rel, err := run(helmCtx, cfg)
-		done <- result{rel, err}
-	}()
-	for {
-		select {
-		case res := <-done:
-			if res.err != nil {
-				return 0, watch.explain(fmt.Errorf("install release %s: %w", r.Release, res.err))
-			}
-			return res.rel.Version, watch.untilReady(ctx)
-		case <-watch.changed:
-			if failure := watch.failure(); failure != nil {
-				stopHelm(failure)
-				return 0, watch.withLogs(failure)
-			}
-			watch.report()
-		case <-ctx.Done():
-			return 0, watch.explain(context.Cause(ctx))
-		}
+	cfg.KubeClient = hookWaiter{client, func(hook workload) error { return watch.untilDone(ctx, hook) }}
+	// Helm's actions go on in the background when their context ends, and then
+	// write nothing down. So they get one that does not end: the hooks do.
+	rel, err := run(context.WithoutCancel(ctx), cfg)
+	if err != nil {
+		return 0, fmt.Errorf("apply release %s: %w", r.Release, err)
 	}
+	if err := watch.untilReady(ctx); err != nil {
+		return 0, fmt.Errorf("apply release %s: %w", r.Release, err)
+	}
+	return rel.Version, nil
+}
+
+// abandon writes down that an action on the release was cut off, by a kill or a
+// lost connection: Helm refuses the next one until somebody does.
+func (c *Client) abandon(namespace, name string) error {
+	cfg, err := configuration(c.cfg, namespace)
+	if err != nil {
+		return fmt.Errorf("set up Helm: %w", err)
+	}
+	rel, err := cfg.Releases.Last(name)
+	if err != nil {
+		return fmt.Errorf("read release %s: %w", name, err)
+	}
+	rel.SetStatus(release.StatusFailed, "cut off")
+	if err := cfg.Releases.Update(rel); err != nil {
+		return fmt.Errorf("mark release %s as failed: %w", name, err)
+	}
+	return nil
 }
 
 // ensureNamespace makes the namespace with the release's labels where there is

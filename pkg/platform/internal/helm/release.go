@@ -39,6 +39,12 @@ func Put(ctx context.Context, cfg *rest.Config, src Source, r Request, upgrade b
 	case upgrade && !found:
 		return Rendered{}, 0, fmt.Errorf("upgrade release %s: namespace %s has no such release: install it first", r.Release, r.Namespace)
 	case !found:
+	case status == release.StatusPendingUpgrade || status == release.StatusPendingRollback:
+		say(fmt.Sprintf("release %s was left %s: going on with it", r.Release, status))
+		if err := client.abandon(r.Namespace, r.Release); err != nil {
+			return Rendered{}, 0, err
+		}
+		upgrade = true
 	case status == release.StatusDeployed || upgrade:
 		if !upgrade {
 			say("release " + r.Release + " stands already: going on with it")

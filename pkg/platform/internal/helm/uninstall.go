@@ -22,7 +22,7 @@ func (c *Client) Clear(ctx context.Context, namespace, name string, has map[stri
 	if len(has) == 0 {
 		return errors.New("uninstall release: no labels say what belongs to it")
 	}
-	cfg, err := configuration(bound(ctx, c.cfg), namespace)
+	cfg, err := configuration(c.cfg, namespace)
 	if err != nil {
 		return fmt.Errorf("set up Helm: %w", err)
 	}
@@ -67,7 +67,8 @@ func (c *Client) podNames(ctx context.Context, namespace, selector string) ([]st
 // release's own.
 func (c *Client) deleteLeftovers(ctx context.Context, namespace, selector string) error {
 	background := metav1.DeletePropagationBackground
-	how, what := metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{LabelSelector: selector}
+	grace := int64(5) // nothing is served any more that a slow stop would spare
+	how, what := metav1.DeleteOptions{PropagationPolicy: &background, GracePeriodSeconds: &grace}, metav1.ListOptions{LabelSelector: selector}
 	core := c.kube.CoreV1()
 	errs := []error{
 		c.kube.BatchV1().Jobs(namespace).DeleteCollection(ctx, how, what),

@@ -34,7 +34,7 @@ type watcher struct {
 	factory   informers.SharedInformerFactory
 	changed   chan struct{} // one pending notice at most
 	progress  platform.Progress
-	old       map[types.UID]bool // pods of an earlier revision: their troubles are not news
+	old       map[types.UID]bool // pods and jobs of an earlier revision: their troubles are not news
 	floor     map[workload]int64 // generation that must have been observed
 
 	mu       sync.Mutex
@@ -89,6 +89,10 @@ func (c *Client) watch(ctx context.Context, r Rendered, progress platform.Progre
 	for _, pod := range w.pods() {
 		w.old[pod.UID] = true
 	}
+	jobs, err := w.factory.Batch().V1().Jobs().Lister().List(labels.Everything())
+	for _, job := range jobs {
+		w.old[job.UID] = err == nil
+	}
 	return w, nil
 }
 
@@ -116,16 +120,30 @@ func (w *watcher) pods() []*corev1.Pod {
 	return pods
 }
 
+// untilDone returns when a hook's job has completed, or cannot.
+func (w *watcher) untilDone(ctx context.Context, hook workload) error {
+	return w.until(ctx, func() bool {
+		job, err := w.factory.Batch().V1().Jobs().Lister().Jobs(w.namespace).Get(hook.name)
+		return err == nil && !w.old[job.UID] && jobState(job) == ""
+	})
+}
+
 // untilReady returns when every wanted workload is ready, or cannot be.
 func (w *watcher) untilReady(ctx context.Context) error {
 	if err := w.setFloor(ctx); err != nil {
 		return w.explain(err)
 	}
+	return w.until(ctx, func() bool { return len(w.unready()) == 0 })
+}
+
+// until returns when accept does, when something has failed for good, or when
+// ctx ends. It looks again whenever the watch has brought something new.
+func (w *watcher) until(ctx context.Context, accept func() bool) error {
 	for {
 		if failure := w.failure(); failure != nil {
 			return w.withLogs(failure)
 		}
-		if len(w.unready()) == 0 {
+		if accept() {
 			return nil
 		}
 		w.report()
@@ -210,7 +228,10 @@ func deploymentState(d *appsv1.Deployment, floor int64) string {
 	s := d.Status
 	if s.ObservedGeneration < max(d.Generation, floor) || s.UpdatedReplicas != want || s.ReadyReplicas != want ||
 		s.AvailableReplicas != want || s.Replicas != want {
-		return fmt.Sprintf("%d/%d ready", min(s.ReadyReplicas, s.UpdatedReplicas), want)
+		if s.ReadyReplicas >= want { // those of the last revision still serve
+			return fmt.Sprintf("rolling out, %d/%d updated", s.UpdatedReplicas, want)
+		}
+		return fmt.Sprintf("%d/%d ready", s.ReadyReplicas, want)
 	}
 	return ""
 }
@@ -264,7 +285,7 @@ func (w *watcher) waiting() string {
 	jobs, err := w.factory.Batch().V1().Jobs().Lister().List(labels.Everything())
 	var out []string
 	for _, job := range jobs {
-		if err == nil && job.Annotations["helm.sh/hook"] != "" && jobState(job) != "" {
+		if err == nil && !w.old[job.UID] && job.Annotations["helm.sh/hook"] != "" && jobState(job) != "" {
 			out = append(out, "hook job/"+job.Name+" running")
 		}
 	}

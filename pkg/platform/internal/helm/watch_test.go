@@ -123,7 +123,7 @@ func jobPod() *corev1.Pod {
 
 func TestUpgradeWaitsForItsOwnGeneration(t *testing.T) {
 	d := deployment(1)
-	if got := deploymentState(d, 3); got != "1/1 ready" {
+	if got := deploymentState(d, 3); got != "rolling out, 1/1 updated" {
 		t.Errorf("state = %q, want it unready until generation 3 is observed", got)
 	}
 	d.Generation, d.Status.ObservedGeneration = 3, 3

@@ -1,0 +1,172 @@
+// Package charted is what the adapters of Airflow charts have in common: a
+// chart, a mapping of a platform.Spec to its values, and labels by which its
+// components are found. It must not know any one chart.
+package charted
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"helm.sh/helm/v3/pkg/chartutil"
+	"k8s.io/client-go/rest"
+
+	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/internal/helm"
+)
+
+// DAGFolder is where both images keep DAG files.
+const DAGFolder = "/opt/airflow/dags"
+
+// Port of the API server's service.
+const apiPort = 8080
+
+// Adapter is a platform.Adapter made of functions of the spec.
+type Adapter struct {
+	Label  string // the adapter's name
+	Source func(platform.Spec) (helm.Source, error)
+	Values func(platform.Spec) map[string]any // without the spec's own
+	// Pods are labels of every pod of the release, task pods included.
+	Pods func(platform.Spec) string
+	// ComponentKey is the label that holds a component's name.
+	ComponentKey string
+}
+
+var _ platform.Adapter = Adapter{}
+
+// Name of the adapter.
+func (a Adapter) Name() string { return a.Label }
+
+// Plan renders without a cluster.
+func (a Adapter) Plan(ctx context.Context, spec platform.Spec) (platform.Plan, error) {
+	src, r, err := a.request(spec)
+	if err != nil {
+		return platform.Plan{}, err
+	}
+	rendered, err := helm.Render(ctx, src, r)
+	if err != nil {
+		return platform.Plan{}, err
+	}
+	manifests, err := rendered.Manifests()
+	if err != nil {
+		return platform.Plan{}, err
+	}
+	return platform.Plan{
+		Adapter: a.Label, Chart: src.Chart.Name(), Version: src.Chart.Metadata.Version, Digest: src.Digest,
+		Images: rendered.Images(), Features: features(spec), Components: a.components(spec, rendered),
+		Manifests: manifests, Values: r.Values,
+	}, nil
+}
+
+// Install returns once every component is ready. Over a release that stands it
+// goes on as an upgrade, over one that was left half-made it starts over.
+func (a Adapter) Install(ctx context.Context, cfg *rest.Config, spec platform.Spec, timeout time.Duration,
+	progress platform.Progress) (platform.Release, error) {
+	return a.put(ctx, cfg, spec, false, timeout, progress)
+}
+
+// Upgrade moves an installed release to spec.
+func (a Adapter) Upgrade(ctx context.Context, cfg *rest.Config, spec platform.Spec, timeout time.Duration,
+	progress platform.Progress) (platform.Release, error) {
+	return a.put(ctx, cfg, spec, true, timeout, progress)
+}
+
+// Uninstall removes the release, what it left behind, and its own namespace.
+func (a Adapter) Uninstall(ctx context.Context, cfg *rest.Config, spec platform.Spec) error {
+	return helm.Remove(ctx, cfg, spec.Namespace, spec.Release, labels(spec))
+}
+
+func (a Adapter) request(spec platform.Spec) (helm.Source, helm.Request, error) {
+	if err := spec.Validate(); err != nil {
+		return helm.Source{}, helm.Request{}, err
+	}
+	src, err := a.Source(spec)
+	if err != nil {
+		return helm.Source{}, helm.Request{}, err
+	}
+	return src, helm.Request{
+		Release: spec.Release, Namespace: spec.Namespace,
+		Values: Merge(spec.Values, a.Values(spec)), Labels: labels(spec), Overlays: spec.Overlays,
+	}, nil
+}
+
+// Merge returns values of which the winner's take precedence, changing neither.
+func Merge(winner, values map[string]any) map[string]any {
+	return chartutil.CoalesceTables(copyMap(winner), values)
+}
+
+// copyMap copies nested maps, because CoalesceTables fills in its first argument.
+func copyMap(in map[string]any) map[string]any {
+	out := maps.Clone(in)
+	if out == nil {
+		out = map[string]any{}
+	}
+	for k, v := range out {
+		if nested, ok := v.(map[string]any); ok {
+			out[k] = copyMap(nested)
+		}
+	}
+	return out
+}
+
+func labels(spec platform.Spec) map[string]string {
+	return map[string]string{environment.LabelStack: spec.Stack}
+}
+
+func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, upgrade bool, timeout time.Duration,
+	progress platform.Progress) (platform.Release, error) {
+	src, r, err := a.request(spec)
+	if err != nil {
+		return platform.Release{}, err
+	}
+	rendered, revision, err := helm.Put(ctx, cfg, src, r, upgrade, timeout, progress)
+	if err != nil {
+		return platform.Release{}, err
+	}
+	release := platform.Release{
+		Name: spec.Release, Namespace: spec.Namespace, Revision: revision,
+		Components: a.components(spec, rendered),
+		APIService: spec.Release + "-api-server", APIPort: apiPort,
+		PodSelector: a.Pods(spec),
+	}
+	if spec.DAGDelivery == platform.DAGsMounted {
+		release.DAGWriter, release.DAGFolder = "dag-processor", DAGFolder
+	}
+	return release, nil
+}
+
+func features(spec platform.Spec) []conformance.Feature {
+	out := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess}
+	if spec.LogStore == platform.LogsObjectStorage {
+		out = append(out, conformance.FeatureObjectStorageLogs)
+	} else {
+		out = append(out, conformance.FeatureVolumeLogs)
+	}
+	if spec.DAGDelivery == platform.DAGsMounted {
+		out = append(out, conformance.FeatureMountedDAGs)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// components lists what was rendered: whether one is a Deployment or a
+// StatefulSet hangs on other values, and an overlay may take one away.
+func (a Adapter) components(spec platform.Spec, rendered helm.Rendered) []platform.Component {
+	var out []platform.Component
+	for _, c := range []string{"api-server", "dag-processor", "scheduler", "triggerer"} {
+		for _, kind := range []string{"Deployment", "StatefulSet"} {
+			object := spec.Release + "-" + c
+			if _, ok := rendered.Find(kind, object); !ok {
+				continue
+			}
+			out = append(out, platform.Component{
+				Name: c, Kind: kind, Object: object, Container: c,
+				Selector: a.Pods(spec) + "," + a.ComponentKey + "=" + c,
+			})
+		}
+	}
+	return out
+}
