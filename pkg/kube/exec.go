@@ -43,6 +43,12 @@ func (c *Client) Exec(ctx context.Context, pod, container string, command []stri
 		return stdout, stderr, &ExitError{Pod: pod, Container: container, Command: command, Code: code.Code, Stderr: tail(stderr)}
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	default:
+		// The refused upgrade of a connection keeps the text of the API's
+		// answer, not its type.
+		if _, gone := c.Pod(ctx, pod); NotFound(gone) {
+			err = gone
+		}
 	}
 	return stdout, stderr, fmt.Errorf("execute %q in pod %s/%s: %w", strings.Join(command, " "), c.namespace, pod, err)
 }
