@@ -4,6 +4,7 @@ package environment_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -122,5 +123,36 @@ func healthz(t *testing.T, config *rest.Config) {
 	answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("/readyz answers %s", answer.Status)
+	}
+}
+
+// TestInterruptedUpLeavesNothing cancels while kind is at work, and also makes
+// sure that a container of a cluster that was never finished is started over.
+func TestInterruptedUpLeavesNothing(t *testing.T) {
+	docker := engine(t)
+	const stack = "aw-env-stop"
+	t.Cleanup(func() {
+		if _, err := environment.Remove(context.Background(), docker, stack); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	o := options(t, docker, &[]string{})
+	o.Stack, o.Workers = stack, 0
+	o.Progress = func(line string) {
+		t.Log(line)
+		if line == "Starting control-plane ..." {
+			cancel()
+		}
+	}
+	start := time.Now()
+	if _, err := environment.Up(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error is %v", err)
+	}
+	t.Logf("stopped after %s", time.Since(start))
+	left, err := environment.Leftovers(t.Context(), docker, stack)
+	if err != nil || len(left.Containers) > 0 {
+		t.Errorf("left over: %+v, %v", left, err)
 	}
 }
