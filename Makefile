@@ -9,7 +9,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/airworthy
 
 # A checkout that git refuses to read (another owner) must build all the same.
 VCS   := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
-BUILD := -trimpath -buildvcs=$(VCS) -ldflags='-s -w'
+BUILD := -buildvcs=$(VCS) -ldflags='-s -w'
 
 LINT_VERSION := v2.13.0
 LINT         := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)/golangci-lint

@@ -95,6 +95,7 @@ func (f *flight) checks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	f.facts.Airflow.Reported = reported(ctx, f.handoff)
 	return f.check(ctx, p)
 }
 

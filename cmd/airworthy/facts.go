@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"time"
 
 	"github.com/airworthy/airworthy/internal/usage"
+	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
@@ -36,7 +39,10 @@ func describeStack(facts *reportv1.Facts, h stack.Handoff) {
 	}
 	facts.Airflow.Asked, facts.Airflow.Image = run.Platform.AirflowVersion, h.AirflowImage
 	facts.Kubernetes = reportv1.Kubernetes{
-		Kind: run.Cluster.Kind, Version: h.Cluster.Kubernetes, Nodes: len(h.Cluster.Nodes), Image: h.Cluster.Images,
+		Kind: run.Cluster.Kind, Version: h.Cluster.Kubernetes, Nodes: len(h.Cluster.Nodes),
+	}
+	if run.Cluster.Kind == environment.KindKind {
+		facts.Kubernetes.Image = string(stack.NodeRef(run))
 	}
 	if facts.Kubernetes.Version == "" {
 		facts.Kubernetes.Version = run.Cluster.Kubernetes
@@ -79,6 +85,25 @@ func checksTook(records []conformance.Record) time.Duration {
 		}
 	}
 	return to.Sub(from)
+}
+
+// reported asks the platform which Airflow it says it is. Nothing depends on
+// the answer: a check compares it with what was asked for.
+func reported(ctx context.Context, h stack.Handoff) string {
+	if h.AirflowURL == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	c, err := airflow.New(ctx, airflow.Options{URL: h.AirflowURL, User: h.AdminUser, Password: h.AdminPassword})
+	if err != nil {
+		return ""
+	}
+	v, err := c.Version(ctx)
+	if err != nil {
+		return ""
+	}
+	return v.Version
 }
 
 func describeHarness(u usage.Usage) reportv1.Harness {

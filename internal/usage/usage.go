@@ -19,7 +19,8 @@ const tick = 10 * time.Millisecond
 // Usage is what was taken from Start to Stop.
 type Usage struct {
 	// PeakMemory is the largest sum of the resident memory of airworthy and
-	// its child processes, in bytes. Pages that processes share count for each.
+	// its child processes, in bytes. A page that processes share, such as the
+	// program that all suites run, counts once, where the kernel can say so.
 	PeakMemory int64 `json:"peakMemory"`
 	// CPU is the processor time of airworthy and of its children that ended.
 	CPU time.Duration `json:"cpu"`
@@ -148,13 +149,34 @@ func treeMemory(proc string, root int, page int64) int64 {
 	var sum int64
 	for pid := range pages {
 		for p, ok := pid, true; ok && p != 0; p, ok = parents[p] {
-			if p == root {
-				sum += pages[pid]
-				break
+			if p != root {
+				continue
 			}
+			if shared, ok := proportional(proc, pid); ok {
+				sum += shared
+			} else {
+				sum += pages[pid] * page
+			}
+			break
 		}
 	}
-	return sum * page
+	return sum
+}
+
+// proportional is the resident memory of a process in bytes, each shared page
+// divided by the number of processes that have it.
+func proportional(proc string, pid int) (int64, bool) {
+	data, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "smaps_rollup"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "Pss:" {
+			n, err := strconv.ParseInt(f[1], 10, 64)
+			return n * 1024, err == nil
+		}
+	}
+	return 0, false
 }
 
 // parseStat reads the parent and the resident pages of /proc/PID/stat. The

@@ -34,16 +34,19 @@ func stat(pid, parent, pages int, name string) string {
 
 func TestTreeMemory(t *testing.T) {
 	dir := proc(t, map[string]string{
-		"1/stat":   stat(1, 0, 1000, "init"),
-		"10/stat":  stat(10, 1, 100, "airworthy"),
-		"11/stat":  stat(11, 10, 20, "ginkgo"),
-		"12/stat":  stat(12, 11, 3, "odd ) (name"),
-		"20/stat":  stat(20, 1, 500, "other"),
-		"21/stat":  "torn",
-		"self/x":   "",
-		"uptime/x": "",
+		"1/stat":  stat(1, 0, 1000, "init"),
+		"10/stat": stat(10, 1, 100, "airworthy"),
+		"11/stat": stat(11, 10, 20, "ginkgo"),
+		"12/stat": stat(12, 11, 3, "odd ) (name"),
+		"13/stat": stat(13, 11, 5000, "suite"),
+		"20/stat": stat(20, 1, 500, "other"),
+
+		"13/smaps_rollup": "55b3-7ffc ---p 00000000 00:00 0    [rollup]\nRss:     20000 kB\nPss:        8 kB\nPss_Dirty:   4 kB\n",
+		"21/stat":         "torn",
+		"self/x":          "",
+		"uptime/x":        "",
 	})
-	if got, want := treeMemory(dir, 10, 4096), int64(123*4096); got != want {
+	if got, want := treeMemory(dir, 10, 4096), int64(123*4096+8*1024); got != want {
 		t.Errorf("got %d, want %d", got, want)
 	}
 }
