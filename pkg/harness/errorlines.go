@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
 
@@ -55,7 +55,7 @@ func explanations() ([]explanation, error) {
 // ErrorLines is what the logs of all components say of errors.
 type ErrorLines struct {
 	Read        int      `json:"read"`        // lines read
-	Explained   int      `json:"explained"`   // error lines that explained.yaml knows
+	Explained   int      `json:"explained"`   // entries with an error that explained.yaml knows, or that a kill explains
 	Unexplained []string `json:"unexplained"` // POD/CONTAINER: line, at most a few for each file
 }
 
@@ -64,6 +64,8 @@ const unexplainedPerFile = 5
 
 var (
 	errorLine = regexp.MustCompile(`\b(ERROR|CRITICAL|FATAL)\b|\[(error|critical)\s*\]|"level": ?"(error|critical)"|^Traceback \(most recent call last\)`)
+	// An entry begins with a time or a JSON object; other lines, such as those of a trace, belong to the entry before.
+	entryStart = regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)|^\{`)
 	// Structured loggers colour their levels.
 	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
@@ -79,42 +81,80 @@ func (s *Session) ErrorLines(ctx context.Context) (ErrorLines, error) {
 	if err != nil {
 		return found, err
 	}
+	kills, err := s.kills()
+	if err != nil {
+		return found, err
+	}
 	var errs []error
 	for _, pod := range pods {
 		files, err := filepath.Glob(s.suite.dir.Abs(stack.RecordedLogs(pod.Name)) + "/*.log")
 		errs = append(errs, err)
 		for _, file := range files {
-			errs = append(errs, found.read(pod.PodFact, file, list))
+			errs = append(errs, found.read(pod.Name, file, list, kills[pod.Name]))
 		}
 	}
 	s.fact("error-lines", found)
 	return found, errors.Join(errs...)
 }
 
-func (l *ErrorLines) read(pod kube.PodFact, path string, list []explanation) error {
+// logEntry is one entry of a log with the lines that belong to it.
+type logEntry struct {
+	lines []string
+	error string // the first line that tells of an error
+}
+
+func (e logEntry) time() time.Time {
+	if len(e.lines) == 0 {
+		return time.Time{}
+	}
+	match := entryStart.FindStringSubmatch(e.lines[0])
+	if match == nil || match[1] == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse("2006-01-02T15:04:05", strings.Replace(match[1], " ", "T", 1))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// read adds one log. killed is when a check killed the pod, zero when none
+// did: what its processes say while they die is no defect.
+func (l *ErrorLines) read(pod, path string, list []explanation, killed time.Time) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read recorded log: %w", err)
 	}
 	defer file.Close()
 	container := strings.TrimSuffix(filepath.Base(path), ".log")
-	lines := bufio.NewReader(file)
 	reported := 0
-	for {
+	var entry logEntry
+	flush := func() {
+		switch {
+		case entry.error == "":
+		case isExplained(strings.Join(entry.lines, "\n"), list), !killed.IsZero() && !entry.time().Before(killed.Truncate(time.Second)):
+			l.Explained++
+		case reported < unexplainedPerFile:
+			reported++
+			l.Unexplained = append(l.Unexplained, fmt.Sprintf("%s/%s: %.400s", pod, container, entry.error))
+		}
+		entry = logEntry{}
+	}
+	for lines := bufio.NewReader(file); ; {
 		line, err := lines.ReadString('\n')
 		if line != "" {
 			l.Read++
-			if line = colours.ReplaceAllString(strings.TrimSpace(line), ""); errorLine.MatchString(line) {
-				switch {
-				case isExplained(line, list):
-					l.Explained++
-				case reported < unexplainedPerFile:
-					reported++
-					l.Unexplained = append(l.Unexplained, fmt.Sprintf("%s/%s: %.400s", pod.Name, container, line))
-				}
+			line = colours.ReplaceAllString(strings.TrimRight(line, "\r\n"), "")
+			if entryStart.MatchString(line) {
+				flush()
+			}
+			entry.lines = append(entry.lines, line)
+			if entry.error == "" && errorLine.MatchString(line) {
+				entry.error = line
 			}
 		}
 		if errors.Is(err, io.EOF) {
+			flush()
 			return nil
 		}
 		if err != nil {
@@ -123,9 +163,9 @@ func (l *ErrorLines) read(pod kube.PodFact, path string, list []explanation) err
 	}
 }
 
-func isExplained(line string, list []explanation) bool {
+func isExplained(entry string, list []explanation) bool {
 	for _, e := range list {
-		if e.pattern.MatchString(line) {
+		if e.pattern.MatchString(entry) {
 			return true
 		}
 	}

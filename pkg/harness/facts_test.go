@@ -105,7 +105,7 @@ func TestRecordedFollowsTheFile(t *testing.T) {
 }
 
 func TestErrorLines(t *testing.T) {
-	list := []explanation{{Line: "on purpose", Why: "x", pattern: errorLine}}
+	list := []explanation{{Line: "anything", Why: "x", pattern: errorLine}}
 	if _, err := explanations(); err != nil {
 		t.Fatal(err)
 	}
@@ -127,18 +127,38 @@ func TestErrorLines(t *testing.T) {
 				t.Fatal(err)
 			}
 			var found ErrorLines
-			if err := found.read(kube.PodFact{Name: "p"}, path, nil); err != nil {
+			if err := found.read("p", path, nil, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			if got := len(found.Unexplained) == 1; got != test.want || found.Read != 1 {
 				t.Errorf("got %+v", found)
 			}
-			if err := found.read(kube.PodFact{Name: "p"}, path, list); err != nil {
+			if err := found.read("p", path, list, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			if (found.Explained == 1) != test.want {
 				t.Errorf("explained: got %+v", found)
 			}
 		})
+	}
+}
+
+func TestErrorLinesOfAKilledPod(t *testing.T) {
+	log := `2026-01-01T10:00:00.1Z [error    ] before
+2026-01-01T10:00:05.1Z [info     ] Exiting gracefully upon receiving signal 15
+Traceback (most recent call last):
+SystemExit: 0
+`
+	path := filepath.Join(t.TempDir(), "scheduler.log")
+	if err := os.WriteFile(path, []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var found ErrorLines
+	if err := found.read("p", path, nil, time.Date(2026, 1, 1, 10, 0, 5, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"p/scheduler: 2026-01-01T10:00:00.1Z [error    ] before"}
+	if found.Explained != 1 || len(found.Unexplained) != 1 || found.Unexplained[0] != want[0] {
+		t.Errorf("got %+v", found)
 	}
 }

@@ -30,10 +30,12 @@ func (s *Session) start(ctx context.Context, dag string) (airflow.DAGRun, error)
 	if _, err := airflow.WaitDAG(ctx, s.Airflow, dag, everyDAG); err != nil {
 		return airflow.DAGRun{}, err
 	}
-	run, err := s.Airflow.Trigger(ctx, dag, s.runID(), nil)
-	if airflow.Conflict(err) {
-		return s.Airflow.Run(ctx, dag, s.runID())
+	// Asked for first: Airflow logs an error for a run id that is taken.
+	run, err := s.Airflow.Run(ctx, dag, s.runID())
+	if !airflow.NotFound(err) {
+		return run, err
 	}
+	run, err = s.Airflow.Trigger(ctx, dag, s.runID(), nil)
 	if err != nil {
 		return run, fmt.Errorf("trigger %s: %w", dag, err)
 	}

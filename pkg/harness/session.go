@@ -1,9 +1,12 @@
 package harness
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -253,10 +256,51 @@ func (s *Session) RecordedComponents(ctx context.Context) (Pods, error) {
 
 // killPod deletes a pod by force, which kills its processes without warning.
 func (s *Session) killPod(ctx context.Context, name string) error {
+	if err := s.noteKill(name); err != nil {
+		return err
+	}
 	if err := s.suite.clients.kube.DeletePod(ctx, name, kube.Deletion{Force: true}); err != nil {
 		return fmt.Errorf("kill pod %s: %w", name, err)
 	}
 	return nil
+}
+
+// kill is one pod that a check killed.
+type kill struct {
+	Pod   string    `json:"pod"`
+	At    time.Time `json:"at"`
+	Check string    `json:"check"`
+}
+
+const killsFile evidence.File = "shared/kills.jsonl"
+
+// noteKill tells the checks that look back at the whole run whose doing it was.
+func (s *Session) noteKill(pod string) error {
+	line, err := json.Marshal(kill{Pod: pod, At: time.Now().UTC(), Check: s.check.ID})
+	if err != nil {
+		return fmt.Errorf("note the kill of pod %s: %w", pod, err)
+	}
+	return s.suite.dir.Append(killsFile, string(line)+"\n")
+}
+
+// kills gives when each pod was killed by a check of this run.
+func (s *Session) kills() (map[string]time.Time, error) {
+	data, err := os.ReadFile(s.suite.dir.Abs(killsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read kills: %w", err)
+	}
+	kills := map[string]time.Time{}
+	for decoder := json.NewDecoder(bytes.NewReader(data)); decoder.More(); {
+		var k kill
+		if err := decoder.Decode(&k); err != nil {
+			return nil, fmt.Errorf("read kills: %w", err)
+		}
+		kills[k.Pod] = k.At
+	}
+	return kills, nil
 }
 
 // exec runs a command in the Airflow container of a component and returns what
