@@ -15,7 +15,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/kube"
-	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // LastRun is the latest whole run below a directory.
@@ -52,7 +52,7 @@ func FindLast(out string) (LastRun, bool, error) {
 	if began.IsZero() {
 		return LastRun{}, false, nil
 	}
-	last.TaskPods, err = countTaskPods(filepath.Join(last.Dir, filepath.FromSlash(string(stack.RecordedPods))))
+	last.TaskPods, err = countTaskPods(filepath.Join(last.Dir, filepath.FromSlash(string(standing.RecordedPods))))
 	return last, true, err
 }
 

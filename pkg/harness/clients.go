@@ -12,7 +12,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/kube"
-	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // clients are the connections of one process to the standing stack.
@@ -23,7 +23,7 @@ type clients struct {
 	calls   *switchedWriter
 }
 
-func newClients(ctx context.Context, h stack.Handoff) (*clients, error) {
+func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 	c := &clients{calls: &switchedWriter{}}
 	config, err := clientcmd.RESTConfigFromKubeConfig(h.Cluster.Kubeconfig)
 	if err != nil {

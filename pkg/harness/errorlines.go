@@ -16,7 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // explained.yaml lists the error lines that a sound platform may log, each with
@@ -87,7 +87,7 @@ func (s *Session) ErrorLines(ctx context.Context) (ErrorLines, error) {
 	}
 	var errs []error
 	for _, pod := range pods {
-		files, err := filepath.Glob(s.suite.dir.Abs(stack.RecordedLogs(pod.Name)) + "/*.log")
+		files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod.Name)) + "/*.log")
 		errs = append(errs, err)
 		for _, file := range files {
 			errs = append(errs, found.read(pod.Name, file, list, kills[pod.Name]))

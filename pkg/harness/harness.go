@@ -18,7 +18,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/evidence"
-	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // LabelCheck begins the Ginkgo label that carries a check's id.
@@ -37,7 +37,7 @@ type Suite struct {
 	attempt int    // flag: from 1
 
 	dir      *evidence.Dir
-	stack    stack.Handoff
+	stack    standing.Stack
 	token    string // distinguishes the runs of one stack
 	recorded *recorded
 	clients  *clients
@@ -72,15 +72,15 @@ func (s *Suite) Check(check conformance.Check) []any {
 
 // shared is what process 1 hands to the others.
 type shared struct {
-	Stack stack.Handoff `json:"stack"`
-	Token string        `json:"token"`
+	Stack standing.Stack `json:"stack"`
+	Token string         `json:"token"`
 }
 
 // Prepare runs on process 1 before any spec: it reads the standing stack and
 // starts the DAG runs that the selected checks share, so that their pods are
 // under way while the first specs read other facts.
 func (s *Suite) Prepare(ctx ginkgo.SpecContext) []byte {
-	standing, err := stack.ReadHandoff(s.handoff)
+	standing, err := standing.Read(s.handoff)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "reading the standing stack")
 	// Letters and digits only: the token becomes part of run ids and object keys.
 	token := strings.ToLower(time.Now().UTC().Format("0102t150405"))
@@ -105,7 +105,7 @@ func (s *Suite) join(ctx ginkgo.SpecContext, data []byte) {
 	var err error
 	s.dir, err = evidence.Open(s.runDir, s.stack.Secrets...)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "opening the run directory")
-	s.recorded = newRecorded(s.dir.Abs(stack.RecordedPods))
+	s.recorded = newRecorded(s.dir.Abs(standing.RecordedPods))
 	s.clients, err = newClients(ctx, s.stack)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "reaching the standing stack")
 }

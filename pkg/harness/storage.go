@@ -11,7 +11,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/platform"
-	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // StoredLog reads the log of a try from the object storage itself.
@@ -38,7 +38,7 @@ func (s *Session) StoredLog(ctx context.Context, ref airflow.TaskRef) ([]byte, e
 func (s *Session) DatabaseRevision(ctx context.Context) (string, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	conn, err := stack.ConnectDatabase(ctx, s.suite.stack)
+	conn, err := standing.ConnectDatabase(ctx, s.suite.stack.Database)
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Runner installs groups of sabotages on a standing stack, one after the other.
@@ -131,7 +132,7 @@ func (r *Runner) mend(ctx context.Context, g Group) error {
 }
 
 func execSQL(ctx context.Context, h stack.Handoff, statements string) error {
-	conn, err := stack.ConnectDatabase(ctx, h)
+	conn, err := standing.ConnectDatabase(ctx, h.Database)
 	if err != nil {
 		return err
 	}

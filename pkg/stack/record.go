@@ -12,17 +12,8 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
-
-// Where a recording lies below the run directory.
-const (
-	RecordedPods   evidence.File = "cluster/objects/pods.jsonl"  // one kube.PodFact a line, in the order of changes
-	RecordedEvents evidence.File = "cluster/events/events.jsonl" // one kube.EventFact a line
-)
-
-// RecordedLogs is the folder with the logs of a pod's containers:
-// CONTAINER.log, and CONTAINER.N.log for its Nth restart.
-func RecordedLogs(pod string) evidence.File { return evidence.File("cluster/logs/" + pod) }
 
 // Recording watches every pod of the namespace and follows the log of each of
 // its containers from the start, into the run directory. Task pods are removed
@@ -58,9 +49,9 @@ func Record(ctx context.Context, cfg *rest.Config, namespace string, dir *eviden
 func (r *Recording) change(c kube.Change) {
 	switch {
 	case c.Pod != nil:
-		r.append(RecordedPods, c.Pod)
+		r.append(standing.RecordedPods, c.Pod)
 	case c.Event != nil:
-		r.append(RecordedEvents, c.Event)
+		r.append(standing.RecordedEvents, c.Event)
 	}
 }
 
@@ -78,7 +69,7 @@ func (r *Recording) sink(pod, container string, restart int) io.WriteCloser {
 	if restart > 0 {
 		name = fmt.Sprintf("%s.%d.log", container, restart)
 	}
-	log, err := r.dir.Log(RecordedLogs(pod) + evidence.File("/"+name))
+	log, err := r.dir.Log(standing.RecordedLogs(pod) + evidence.File("/"+name))
 	if err != nil {
 		r.keep(err)
 		return nil

@@ -1,0 +1,79 @@
+// Package standing is a standing stack as whoever tests it needs it: read from
+// the file that pkg/stack writes, without the libraries that bring stacks up.
+// Several processes test one stack; what each of them links, each of them pays.
+package standing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/evidence"
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+// Stack is the part of stack.Handoff that tests use; the names in the file are
+// the same. It holds secrets.
+type Stack struct {
+	Name    string     `json:"name"`
+	Run     config.Run `json:"run"`
+	Cluster struct {
+		Kubeconfig []byte `json:"kubeconfig"`
+	} `json:"cluster"`
+	Release       platform.Release `json:"release"`
+	AirflowURL    string           `json:"airflowURL"` // from this machine; empty where a port must be forwarded
+	AirflowImage  string           `json:"airflowImage"`
+	AdminUser     string           `json:"adminUser"`
+	AdminPassword string           `json:"adminPassword"`
+	Database      service.Endpoint `json:"database"`
+	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
+	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
+}
+
+// Read reads the file of a stack.
+func Read(path string) (Stack, error) {
+	var s Stack
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("no stack is described by %s: bring one up with `airworthy up`: %w", path, err)
+	}
+	if err != nil {
+		return s, fmt.Errorf("read stack: %w", err)
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("read stack %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Where a recording lies below the run directory.
+const (
+	RecordedPods   evidence.File = "cluster/objects/pods.jsonl"  // one kube.PodFact a line, in the order of changes
+	RecordedEvents evidence.File = "cluster/events/events.jsonl" // one kube.EventFact a line
+)
+
+// RecordedLogs is the folder with the logs of a pod's containers:
+// CONTAINER.log, and CONTAINER.N.log for its Nth restart.
+func RecordedLogs(pod string) evidence.File { return evidence.File("cluster/logs/" + pod) }
+
+// ConnectDatabase opens a connection of this process to a metadata database.
+// The caller closes it.
+func ConnectDatabase(ctx context.Context, e service.Endpoint) (*pgx.Conn, error) {
+	if e.FromHost == "" {
+		return nil, errors.New("connect to the metadata database: it has no address on this machine")
+	}
+	address := url.URL{Scheme: "postgres", Host: e.FromHost, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
+	conn, err := pgx.Connect(ctx, address.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect to the metadata database: %w", err)
+	}
+	return conn, nil
+}
