@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/airworthy/airworthy/internal/usage"
@@ -127,6 +128,8 @@ func (f *flight) up(ctx context.Context, keep bool) (*stack.Stack, error) {
 		return nil, err
 	}
 	f.recording = s.Recording
+	// Rendering and reading schemas took several times what is needed from here on.
+	debug.FreeOSMemory()
 	if err := f.knows(s.Handoff); err != nil {
 		return s, err
 	}
