@@ -40,11 +40,12 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	if err != nil {
 		return nil, err
 	}
+	var changed []Sabotage // whose SQL must be undone
 	defer func() {
 		// A fresh context: what was broken is mended also after an interrupt.
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Run.Timeouts.Scaled().Install)
 		defer cancel()
-		err = errors.Join(err, r.mend(fresh, g))
+		err = errors.Join(err, r.mend(fresh, g, changed))
 	}()
 
 	r.say(g, "breaking: "+g.titles())
@@ -52,8 +53,16 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 		return nil, err
 	}
 	for _, s := range g.Sabotages {
-		if err := r.act(ctx, client, h, s); err != nil {
-			return nil, fmt.Errorf("sabotage %s: %w", s.ID(), err)
+		if s.SQL != nil {
+			if err := execSQL(ctx, h, s.SQL.Do); err != nil {
+				return nil, fmt.Errorf("sabotage %s: %w", s.ID(), err)
+			}
+			changed = append(changed, s)
+		}
+		if s.Exec != nil {
+			if err := disturb(ctx, client, h, *s.Exec); err != nil {
+				return nil, fmt.Errorf("sabotage %s: %w", s.ID(), err)
+			}
 		}
 	}
 	r.say(g, "running "+strings.Join(g.Checks(), ", "))
@@ -67,19 +76,6 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 func (r *Runner) install(ctx context.Context, g Group, change func(*platform.Spec)) (platform.Release, error) {
 	return stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, change,
 		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
-}
-
-// act does what values and manifests cannot.
-func (r *Runner) act(ctx context.Context, client *kube.Client, h stack.Handoff, s Sabotage) error {
-	if s.SQL != nil {
-		if err := execSQL(ctx, h, s.SQL.Do); err != nil {
-			return err
-		}
-	}
-	if s.Exec == nil {
-		return nil
-	}
-	return disturb(ctx, client, h, *s.Exec)
 }
 
 // disturb runs a command in a component's pods and waits until Kubernetes has
@@ -116,13 +112,11 @@ func disturb(ctx context.Context, client *kube.Client, h stack.Handoff, e Exec) 
 
 // mend undoes a group: the database first, since the migration job of the
 // install reads it.
-func (r *Runner) mend(ctx context.Context, g Group) error {
+func (r *Runner) mend(ctx context.Context, g Group, changed []Sabotage) error {
 	r.say(g, "mending")
 	var errs []error
-	for _, s := range g.Sabotages {
-		if s.SQL != nil {
-			errs = append(errs, execSQL(ctx, r.Stack.Handoff, s.SQL.Undo))
-		}
+	for _, s := range changed {
+		errs = append(errs, execSQL(ctx, r.Stack.Handoff, s.SQL.Undo))
 	}
 	_, err := r.install(ctx, g, nil)
 	if err := errors.Join(append(errs, err)...); err != nil {

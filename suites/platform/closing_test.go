@@ -18,21 +18,21 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 
 		By("killing the scheduler while the first of two tasks runs")
 		run, err := s.RunWithSchedulerKilled(ctx, "two_steps", "first")
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(run).To(HaveState(airflow.Success))
 
 		By("counting tries and pods")
 		Expect(run).To(HaveTries("first", 1))
 		Expect(run).To(HaveTries("second", 1))
 		pods, err := s.FinishedPods(ctx, run)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(pods).To(HaveOnePodPerTask(run))
 	})
 
 	It("restarts no container", suite.Check(conformance.PlatformNoRestarts), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		pods, err := s.RecordedComponents(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(pods).NotTo(BeEmpty())
 		for _, pod := range pods {
 			Expect(pod).To(NotHaveRestarted())
@@ -42,7 +42,7 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 	It("logs no error that is not explained", suite.Check(conformance.PlatformErrorLines), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		lines, err := s.ErrorLines(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(lines.Read).To(BeNumerically(">", 0), "lines of component logs that were read")
 		Expect(lines.Unexplained).To(BeEmpty())
 	})

@@ -17,11 +17,11 @@ var _ = Describe("DAG files", func() {
 		DeferCleanup(s.RemoveDAGFile, file)
 
 		By("writing a new DAG file")
-		Expect(s.WriteDAGFile(ctx, file.Valid())).To(Succeed())
+		Expect(s.WriteDAGFile(ctx, file.Valid())).To(BeWithoutError())
 
 		By("waiting until Airflow lists its DAG")
 		dag, err := s.WaitDAG(ctx, file.DAG)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(dag.FileLoc).To(HaveSuffix(file.Name))
 		Expect(dag.Tags).To(ContainElement("airworthy"))
 	})
@@ -33,18 +33,18 @@ var _ = Describe("DAG files", func() {
 		DeferCleanup(s.RemoveDAGFile, sound)
 
 		By("writing a DAG file that raises, and a sound one beside it")
-		Expect(s.WriteDAGFile(ctx, broken.Broken())).To(Succeed())
-		Expect(s.WriteDAGFile(ctx, sound.Valid())).To(Succeed())
+		Expect(s.WriteDAGFile(ctx, broken.Broken())).To(BeWithoutError())
+		Expect(s.WriteDAGFile(ctx, sound.Valid())).To(BeWithoutError())
 
 		By("waiting until the error is reported")
 		failure, err := s.WaitImportError(ctx, broken)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(failure.Trace).To(NameFileAndLine(broken.Name, broken.BrokenLine()))
 		Expect(failure.Trace).To(ContainSubstring("airworthy marker: this file is broken on purpose"))
 
 		By("waiting until the sound one is listed")
 		_, err = s.WaitDAG(ctx, sound.DAG)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 	})
 
 	It("recover when they are corrected", suite.Check(conformance.DAGsRecovery), func(ctx SpecContext) {
@@ -53,14 +53,14 @@ var _ = Describe("DAG files", func() {
 		DeferCleanup(s.RemoveDAGFile, file)
 
 		By("breaking a DAG file")
-		Expect(s.WriteDAGFile(ctx, file.Broken())).To(Succeed())
+		Expect(s.WriteDAGFile(ctx, file.Broken())).To(BeWithoutError())
 		_, err := s.WaitImportError(ctx, file)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 
 		By("correcting it")
-		Expect(s.WriteDAGFile(ctx, file.Valid())).To(Succeed())
+		Expect(s.WriteDAGFile(ctx, file.Valid())).To(BeWithoutError())
 		_, err = s.WaitDAG(ctx, file.DAG)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(s.WaitNoImportError(ctx, file)).To(Succeed())
+		Expect(err).To(BeWithoutError())
+		Expect(s.WaitNoImportError(ctx, file)).To(BeWithoutError())
 	})
 })

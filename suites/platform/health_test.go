@@ -15,7 +15,7 @@ var _ = Describe("the platform", func() {
 
 		By("asking Kubernetes for the components' workloads")
 		workloads, err := s.Workloads(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(workloads).NotTo(BeEmpty())
 		for _, workload := range workloads {
 			Expect(workload).To(BeReady())
@@ -23,7 +23,7 @@ var _ = Describe("the platform", func() {
 
 		By("asking Airflow for its own view")
 		health, err := s.Airflow.Health(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(health).To(BeHealthy("metadatabase", "scheduler", "triggerer", "dag_processor"))
 	})
 
@@ -32,18 +32,18 @@ var _ = Describe("the platform", func() {
 		asked := s.Asked()
 
 		version, err := s.Airflow.Version(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(version.Version).To(Equal(asked.Platform.AirflowVersion), "the version that Airflow reports")
 
 		server, err := s.KubernetesVersion(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		if asked.Cluster.Kubernetes != "" {
 			Expect(server).To(Equal(asked.Cluster.Kubernetes), "the version that the Kubernetes API reports")
 		}
 
 		By("comparing the image of every component")
 		pods, err := s.ComponentPods(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(pods).NotTo(BeEmpty())
 		for _, pod := range pods {
 			Expect(pod).To(RunImage(s.AirflowImage()))
@@ -55,9 +55,9 @@ var _ = Describe("the platform", func() {
 
 		By("comparing the database's revision with the head of the migrations that the image carries")
 		head, err := s.MigrationHead(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		current, err := s.DatabaseRevision(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		Expect(err).To(BeWithoutError())
 		Expect(current).To(Equal(head))
 	})
 })

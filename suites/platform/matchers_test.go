@@ -46,6 +46,26 @@ func (m *factMatcher[T]) NegatedFailureMessage(any) string {
 	return fmt.Sprintf("expected no %s", m.what)
 }
 
+// BeWithoutError says an error by its message alone: those of waits name what
+// was waited for and what was seen last.
+func BeWithoutError() gomegatypes.GomegaMatcher { return noError{} }
+
+type noError struct{}
+
+func (noError) Match(actual any) (bool, error) {
+	if actual == nil {
+		return true, nil
+	}
+	if _, ok := actual.(error); !ok {
+		return false, fmt.Errorf("that there is no error is said of errors, but this is a %T", actual)
+	}
+	return false, nil
+}
+
+func (noError) FailureMessage(actual any) string { return actual.(error).Error() }
+
+func (noError) NegatedFailureMessage(any) string { return "expected an error, but there was none" }
+
 func HaveState(want airflow.State) gomegatypes.GomegaMatcher {
 	return fact(fmt.Sprintf("a DAG run in state %q", want), func(run harness.Run) error {
 		if run.State == want {
