@@ -14,6 +14,10 @@ import (
 // airworthy and for the suites.
 const collectAt = 50
 
+// suiteMemory is the heap in bytes from which a process of the suites collects
+// harder. It needs two thirds of that; only answers with logs of megabytes go above.
+const suiteMemory = 30 << 20
+
 func main() {
 	os.Exit(start())
 }

@@ -72,7 +72,7 @@ func (r suiteRun) args() []string {
 func (r suiteRun) run(ctx context.Context) error {
 	cmd := exec.Command(r.ginkgo, r.args()...)
 	cmd.Stdout, cmd.Stderr = r.log, r.log
-	cmd.Env = append(os.Environ(), fmt.Sprintf("GOGC=%d", collectAt))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOGC=%d", collectAt), fmt.Sprintf("GOMEMLIMIT=%d", suiteMemory))
 	// A group of its own: an interrupt from the terminal reaches airworthy
 	// alone, which passes it on once; and no child outlives a kill -9.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
+	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
@@ -40,8 +41,7 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 		}
 		url = "http://" + address // open until the process ends
 	}
-	c.airflow, err = airflow.New(ctx, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls})
-	if err != nil {
+	if c.airflow, err = connect(ctx, h, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {
 		return nil, err
 	}
 	if h.ObjectStorage.FromHost != "" {
@@ -53,6 +53,22 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 		}
 	}
 	return c, nil
+}
+
+// connect waits while nothing answers: right after a rollout, connections may
+// still end at the pod that is going.
+func connect(ctx context.Context, h standing.Stack, o airflow.Options) (airflow.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.Run.Timeouts.Scaled().Observe)
+	defer cancel()
+	return await.Until(ctx, "Airflow's API to answer at "+o.URL, everyDAG,
+		func(ctx context.Context) (airflow.Client, error) {
+			client, err := airflow.New(ctx, o)
+			if err != nil && !airflow.Transient(err) {
+				err = await.Stop(err)
+			}
+			return client, err
+		},
+		func(airflow.Client) error { return nil })
 }
 
 // recordTo keeps the API calls of a spec with its evidence; nil stops.
