@@ -14,6 +14,11 @@ import (
 // airworthy and for the suites.
 const collectAt = 50
 
+// heapLimit is the memory in bytes from which airworthy itself collects harder
+// and gives back to the machine. Making a user of the object store takes 64 MiB
+// twice, to derive a key, which would lie about as garbage for minutes.
+const heapLimit = 80 << 20
+
 // suiteMemory is the heap in bytes from which a process of the suites collects
 // harder. It needs two thirds of that; only answers with logs of megabytes go above.
 const suiteMemory = 30 << 20
@@ -27,6 +32,7 @@ func start() int {
 	// airworthy shares the machine with the platform under test: memory counts
 	// for more than the little processor time that collecting it takes.
 	debug.SetGCPercent(collectAt)
+	debug.SetMemoryLimit(heapLimit)
 	env, err := readEnviron(os.LookupEnv)
 	if err != nil {
 		return complain(os.Stderr, usageError(err))
