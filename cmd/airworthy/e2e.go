@@ -15,7 +15,7 @@ func pickFlags(cmd *cobra.Command, s *selection) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.checks, "check", nil, "run only these checks; the verdict is then inconclusive")
 	f.IntVar(&s.repeat, "repeat", 1, "attempts at each check; every one must pass")
-	f.IntVar(&s.procs, "procs", 4, "parallel processes that run the checks")
+	f.IntVar(&s.procs, "procs", 3, "parallel processes that run the checks")
 	must(cmd.RegisterFlagCompletionFunc("check", completeChecks))
 }
 

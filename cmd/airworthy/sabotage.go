@@ -66,7 +66,7 @@ sabotage. The exit code is 1 when anything was not caught.`,
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the stack standing")
-	cmd.Flags().IntVar(&procs, "procs", 4, "parallel processes that run the checks")
+	cmd.Flags().IntVar(&procs, "procs", 3, "parallel processes that run the checks")
 	return cmd
 }
 

@@ -37,12 +37,13 @@ func (c *Client) changeFiles(ctx context.Context, pod, container, dir string, wr
 // disk leaves every file as it was.
 func fileScript(dir string, files map[string]string, remove []string) (string, error) {
 	var write, rename strings.Builder
-	for i, name := range slices.Sorted(maps.Keys(files)) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		target, err := inside(dir, name)
 		if err != nil {
 			return "", err
 		}
-		hidden := path.Join(path.Dir(target), fmt.Sprintf(".airworthy-%d.tmp", i))
+		// Named after its target: several processes may write into one folder at the same time.
+		hidden := path.Join(path.Dir(target), "."+path.Base(target)+".airworthy-tmp")
 		fmt.Fprintf(&write, "mkdir -p -- %s\n", quote(path.Dir(target)))
 		fmt.Fprintf(&write, "base64 -d > %s <<'END'\n%s\nEND\n", quote(hidden), fold(files[name]))
 		fmt.Fprintf(&rename, "mv -f -- %s %s\n", quote(hidden), quote(target))

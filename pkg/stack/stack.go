@@ -63,13 +63,16 @@ func Up(ctx context.Context, o Options) (_ *Stack, err error) {
 		}
 	}
 	defer func() {
-		if err == nil || o.Keep {
+		if err == nil {
+			return
+		}
+		u.stopRecording() // whatever happens next, the run directory is about to be sealed
+		if o.Keep {
 			return
 		}
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()
 		u.line.Waiting("stack", "removing what was made")
-		u.stopRecording()
 		_, downErr := Down(fresh, o.Docker, o.State, o.Run.Name)
 		err = errors.Join(err, downErr)
 	}()
