@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -80,10 +79,7 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	defer view.Close()
 	a.stands(run.Name)
 	defer func() { err = errors.Join(err, a.removeBench(m)) }()
-	spec := specFor(run)
-	spec.AdminPassword, spec.JWTSecret, spec.APISecretKey = rand.Text(), rand.Text()+rand.Text(), rand.Text()
-	spec.Database.Endpoint.User, spec.Database.Endpoint.Secret = "airflow", rand.Text()
-	spec.ObjectStorage.User, spec.ObjectStorage.Secret = "airflow-logs", rand.Text()
+	spec := stack.NewSpec(run)
 	floor, err := bench.Measure(ctx, bench.Options{
 		Run: run, Spec: spec, Images: all, Docker: m.docker, Engine: m.status, Progress: view,
 	})

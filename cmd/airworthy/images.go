@@ -69,7 +69,7 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 	if err != nil {
 		return hangar{}, err
 	}
-	plan, err := render(ctx, run)
+	plan, err := stack.Render(ctx, run)
 	if err != nil {
 		return hangar{}, err
 	}

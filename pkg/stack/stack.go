@@ -95,7 +95,7 @@ type up struct {
 
 // make is the whole set-up, in order.
 func (u *up) make(ctx context.Context) (*Stack, error) {
-	u.begin()
+	u.h = newHandoff(u.Run)
 	for _, part := range []func(context.Context) error{
 		u.plan,    // what will be installed, with no cluster
 		u.images,  // everything that it runs on
@@ -117,19 +117,37 @@ func (u *up) make(ctx context.Context) (*Stack, error) {
 	return &Stack{Handoff: u.h, Cluster: u.cluster, Recording: u.recording}, nil
 }
 
-// begin makes the secrets, which evidence must not hold from the first line on.
-func (u *up) begin() {
+// newHandoff makes the secrets, which evidence must not hold from the first line on.
+func newHandoff(run config.Run) Handoff {
 	s := newSecrets()
-	u.h = Handoff{
-		Name: u.Run.Name, Run: u.Run, Started: time.Now().UTC(),
-		AirflowImage: AirflowImage(u.Run),
+	return Handoff{
+		Name: run.Name, Run: run, Started: time.Now().UTC(),
+		AirflowImage: AirflowImage(run),
 		AdminUser:    adminUser, AdminPassword: s.admin,
 		FernetKey: s.fernet, JWTSecret: s.jwt, APISecretKey: s.api,
 		Database:      service.Endpoint{Database: databaseIs, User: databaseIs, Secret: s.database},
-		ObjectStorage: service.Endpoint{Bucket: u.Run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
-		ObjectAdmin:   service.Endpoint{Bucket: u.Run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
+		ObjectStorage: service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
+		ObjectAdmin:   service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
 		Secrets:       s.all(),
 	}
+}
+
+// NewSpec says what the platform of a run file shall be, with secrets made for
+// it and placeholders for the addresses of services.
+func NewSpec(run config.Run) platform.Spec { return specOf(newHandoff(run)) }
+
+// Render says what a run file would install, with no cluster. Addresses are
+// placeholders, and the secrets are used for nothing else.
+func Render(ctx context.Context, run config.Run) (platform.Plan, error) {
+	adapter, err := AdapterOf(run)
+	if err != nil {
+		return platform.Plan{}, err
+	}
+	plan, err := adapter.Plan(ctx, NewSpec(run))
+	if err != nil {
+		return plan, fmt.Errorf("render the platform: %w", err)
+	}
+	return plan, nil
 }
 
 func (u *up) plan(ctx context.Context) error {
