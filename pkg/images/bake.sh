@@ -72,26 +72,33 @@ unpack() {
       c content rm "$layer" >/dev/null || true # shared with an image before
     done
   done
-  # Only a collection frees what was removed, and only this waits for one.
-  c images tag "$image" airworthy.local/collect >/dev/null
-  c images rm --sync airworthy.local/collect >/dev/null
+  collect
 }
 
-# clear_snapshots removes the snapshots of single layers, children first.
+# clear_snapshots removes the snapshots of single layers. One with children is
+# refused, and goes in a later pass. A snapshot that containerd is collecting is
+# not listed and still counts as a child: a collection that is waited for ends that.
 clear_snapshots() {
-  local all parents key removed
+  local left key removed tries=0
   while true; do
-    all=$(c snapshots ls | awk 'NR > 1 { print $1 }')
-    [[ -n $all ]] || return 0
-    parents=$(c snapshots ls | awk 'NR > 1 && NF > 2 { print $2 }')
+    left=$(c snapshots ls | awk 'NR > 1 { print $1 }')
+    [[ -n $left ]] || return 0
     removed=
-    for key in $all; do
-      grep -qxF -- "$key" <<<"$parents" && continue
-      c snapshots rm "$key"
-      removed=yes
+    for key in $left; do
+      if c snapshots rm "$key" 2>/bake/refused; then removed=yes; fi
     done
-    [[ -n $removed ]] || { echo "snapshots refer to each other: $all" >&2; exit 1; }
+    [[ -z $removed ]] || continue
+    tries=$((tries + 1))
+    [[ $tries -lt 20 ]] || { cat /bake/refused >&2; echo "these snapshots cannot be removed: $left" >&2; exit 1; }
+    collect
   done
+}
+
+# collect has containerd free what was removed, and waits for it: only the
+# removal of an image does that.
+collect() {
+  c images tag --force "$image" airworthy.local/collect >/dev/null
+  c images rm --sync airworthy.local/collect >/dev/null
 }
 
 # link makes the snapshot KEY, without parents, whose content is in DIR.
