@@ -158,7 +158,7 @@ func (f *flight) record(ctx context.Context, s *stack.Stack) error {
 		return nil
 	}
 	var err error
-	f.recording, err = stack.Record(ctx, s.Cluster.REST(), s.Handoff.Release.Namespace, f.dir)
+	f.recording, err = stack.Record(ctx, s.Cluster.REST(), s.Handoff, f.dir)
 	return err
 }
 

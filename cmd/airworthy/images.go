@@ -69,7 +69,7 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 	if err != nil {
 		return hangar{}, err
 	}
-	plan, err := stack.Render(ctx, run)
+	plan, addons, err := stack.Render(ctx, run)
 	if err != nil {
 		return hangar{}, err
 	}
@@ -85,7 +85,7 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 		view.Close()
 		return hangar{}, err
 	}
-	return hangar{resolver, stack.Wants(run, plan), view}, nil
+	return hangar{resolver, stack.Wants(run, plan, addons), view}, nil
 }
 
 func (a *app) imagesList() *cobra.Command {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/addon"
 )
 
 // Group is what is installed at one time.
@@ -81,6 +82,25 @@ func (g Group) Apply(spec *platform.Spec) {
 		values = merge(values, map[string]any{"localSettings": settings})
 	}
 	spec.Values = merge(spec.Values, values)
+}
+
+// Addons lists the add-ons that the group changes, by name.
+func (g Group) Addons() []string {
+	names := map[string]bool{}
+	for _, s := range g.Sabotages {
+		for name := range s.Addons {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// ApplyTo changes one add-on.
+func (g Group) ApplyTo(a *addon.Addon) {
+	for _, s := range g.Sabotages {
+		a.Values = merge(a.Values, s.Addons[a.Name].Values)
+		a.Overlays = append(slices.Clone(a.Overlays), s.Addons[a.Name].Overlays...)
+	}
 }
 
 // localSettings composes one airflow_local_settings.py of all fragments. Each

@@ -12,6 +12,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/stack"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
@@ -49,6 +50,9 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	}()
 
 	r.say(g, "breaking: "+g.titles())
+	if err := r.installAddons(ctx, g, true); err != nil {
+		return nil, err
+	}
 	if _, err := r.install(ctx, g, g.Apply); err != nil {
 		return nil, err
 	}
@@ -76,6 +80,22 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 func (r *Runner) install(ctx context.Context, g Group, change func(*platform.Spec)) (platform.Release, error) {
 	return stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, change,
 		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
+}
+
+// installAddons breaks the add-ons that the group names, or mends them.
+func (r *Runner) installAddons(ctx context.Context, g Group, broken bool) error {
+	for _, name := range g.Addons() {
+		change := func(*addon.Addon) {}
+		if broken {
+			change = g.ApplyTo
+		}
+		err := stack.ReinstallAddon(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, name, change,
+			func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // disturb runs a command in a component's pods and waits until Kubernetes has
@@ -119,6 +139,7 @@ func (r *Runner) mend(ctx context.Context, g Group, changed []Sabotage) error {
 		errs = append(errs, execSQL(ctx, r.Stack.Handoff, s.SQL.Undo))
 	}
 	errs = append(errs, execSQL(ctx, r.Stack.Handoff, forgetUnfinished))
+	errs = append(errs, r.installAddons(ctx, g, false))
 	_, err := r.install(ctx, g, nil)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return fmt.Errorf("mend sabotage group %s: %w", g.Name, err)

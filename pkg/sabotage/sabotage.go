@@ -32,16 +32,24 @@ type Sabotage struct {
 	// Group names sabotages that are installed together because they do not disturb each other.
 	Group string `yaml:"group" json:"group"`
 
-	Run           []string           `yaml:"run" json:"run,omitempty"` // settings of the run file, key=value
-	Values        map[string]any     `yaml:"values" json:"values,omitempty"`
-	Overlays      []platform.Overlay `yaml:"overlays" json:"overlays,omitempty"`
-	LocalSettings string             `yaml:"localSettings" json:"localSettings,omitempty"` // Python; see compose
-	SQL           *SQL               `yaml:"sql" json:"sql,omitempty"`
-	Exec          *Exec              `yaml:"exec" json:"exec,omitempty"`
+	Run      []string           `yaml:"run" json:"run,omitempty"` // settings of the run file, key=value
+	Values   map[string]any     `yaml:"values" json:"values,omitempty"`
+	Overlays []platform.Overlay `yaml:"overlays" json:"overlays,omitempty"`
+	// Addons changes what stands around the platform, by the add-on's name.
+	Addons        map[string]Change `yaml:"addons" json:"addons,omitempty"`
+	LocalSettings string            `yaml:"localSettings" json:"localSettings,omitempty"` // Python; see compose
+	SQL           *SQL              `yaml:"sql" json:"sql,omitempty"`
+	Exec          *Exec             `yaml:"exec" json:"exec,omitempty"`
 
 	// Expect maps each check that must fail to a regular expression that its
 	// reason must match. Every other check of the group's run must pass.
 	Expect map[string]string `yaml:"expect" json:"expect"`
+}
+
+// Change is what is done to one add-on.
+type Change struct {
+	Values   map[string]any     `yaml:"values" json:"values,omitempty"`
+	Overlays []platform.Overlay `yaml:"overlays" json:"overlays,omitempty"`
 }
 
 // SQL changes the metadata database after the install, and back.
@@ -118,8 +126,8 @@ func (s Sabotage) validate() error {
 	if s.SQL != nil && (s.SQL.Do == "" || s.SQL.Undo == "") {
 		add("sql needs do and undo: the database outlives the sabotage")
 	}
-	if len(s.Values) == 0 && len(s.Overlays) == 0 && s.LocalSettings == "" && s.SQL == nil && s.Exec == nil && len(s.Run) == 0 {
-		add("it changes nothing: give values, overlays, localSettings, sql, exec or run")
+	if len(s.Values) == 0 && len(s.Overlays) == 0 && s.LocalSettings == "" && s.SQL == nil && s.Exec == nil && len(s.Run) == 0 && len(s.Addons) == 0 {
+		add("it changes nothing: give values, overlays, addons, localSettings, sql, exec or run")
 	}
 	return errors.Join(errs...)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
 )
 
@@ -27,6 +28,7 @@ type Handoff struct {
 	Cluster       environment.Info      `json:"cluster"`
 	Release       platform.Release      `json:"release"`
 	Plan          platform.Plan         `json:"plan"`
+	Addons        []addon.Plan          `json:"addons,omitempty"`
 	Features      []conformance.Feature `json:"features"`
 	AirflowURL    string                `json:"airflowURL"` // from this machine
 	AirflowImage  string                `json:"airflowImage"`

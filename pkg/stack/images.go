@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/moby/moby/client"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/images/build"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/addon"
 )
 
 // NewResolver makes the resolver that a run file asks for. labels are put on
@@ -35,7 +37,7 @@ func NewResolver(docker *client.Client, run config.Run, cache string, labels map
 }
 
 // Wants lists every image of a run: the node's, the services', the platform's.
-func Wants(run config.Run, plan platform.Plan) []images.Want {
+func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Want {
 	var wants []images.Want
 	if run.Cluster.Kind == "kind" {
 		wants = append(wants, images.Want{Ref: NodeRef(run), Role: images.RoleNode})
@@ -46,6 +48,14 @@ func Wants(run config.Run, plan platform.Plan) []images.Want {
 	}
 	for _, ref := range plan.Images {
 		wants = append(wants, images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload})
+	}
+	for _, a := range addons {
+		for _, ref := range a.Images {
+			want := images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload}
+			if !slices.Contains(wants, want) {
+				wants = append(wants, want)
+			}
+		}
 	}
 	return wants
 }

@@ -21,17 +21,18 @@ import (
 type Recording struct {
 	dir     *evidence.Dir
 	watcher *kube.Watcher
-	logs    *kube.LogStreamer
+	logs    []*kube.LogStreamer
 
 	mu   sync.Mutex
 	errs []error
 }
 
-// Record begins a recording; it ends with Stop or with ctx.
-func Record(ctx context.Context, cfg *rest.Config, namespace string, dir *evidence.Dir) (*Recording, error) {
+// Record begins a recording of a stack; it ends with Stop. Of add-ons it keeps
+// the logs.
+func Record(ctx context.Context, cfg *rest.Config, h Handoff, dir *evidence.Dir) (*Recording, error) {
 	// The set-up's own deadline must not end a recording that outlives it.
 	ctx = context.WithoutCancel(ctx)
-	client, err := kube.New(cfg, namespace)
+	client, err := kube.New(cfg, h.Run.Cluster.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +40,25 @@ func Record(ctx context.Context, cfg *rest.Config, namespace string, dir *eviden
 	if r.watcher, err = client.Watch(ctx, kube.Watching{Events: true, OnChange: r.change}); err != nil {
 		return nil, fmt.Errorf("record the cluster: %w", err)
 	}
-	if r.logs, err = client.StreamLogs(ctx, kube.Streaming{Sink: r.sink}); err != nil {
-		r.watcher.Stop()
-		return nil, fmt.Errorf("record the cluster: %w", err)
+	if err := r.follow(ctx, client); err != nil {
+		return nil, err
+	}
+	if len(h.Addons) > 0 {
+		if err := r.follow(ctx, client.In(addonPlace(h).Namespace)); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
+}
+
+// follow keeps the logs of every pod of a namespace.
+func (r *Recording) follow(ctx context.Context, client *kube.Client) error {
+	logs, err := client.StreamLogs(ctx, kube.Streaming{Sink: r.sink})
+	if err != nil {
+		return errors.Join(fmt.Errorf("record the cluster: %w", err), r.Stop())
+	}
+	r.logs = append(r.logs, logs)
+	return nil
 }
 
 func (r *Recording) change(c kube.Change) {
@@ -91,9 +106,12 @@ func (r *Recording) keep(err error) {
 // Stop ends the recording and returns what could not be recorded. It may be
 // called again.
 func (r *Recording) Stop() error {
-	logs := r.logs.Stop()
+	var errs []error
+	for _, logs := range r.logs {
+		errs = append(errs, logs.Stop())
+	}
 	r.watcher.Stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(append(r.errs, logs, r.watcher.Trouble())...)
+	return errors.Join(append(append(errs, r.errs...), r.watcher.Trouble())...)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
 	"github.com/airworthy/airworthy/pkg/config"
@@ -18,6 +19,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
 )
 
@@ -101,7 +103,7 @@ func (u *up) make(ctx context.Context) (*Stack, error) {
 		u.images,  // everything that it runs on
 		u.ground,  // cluster and services, at the same time
 		u.record,  // from here on every pod is watched
-		u.install, // the platform
+		u.install, // the platform and what stands around it, at the same time
 	} {
 		if err := WriteHandoff(u.path, u.h); err != nil {
 			return nil, err
@@ -138,16 +140,18 @@ func NewSpec(run config.Run) platform.Spec { return specOf(newHandoff(run)) }
 
 // Render says what a run file would install, with no cluster. Addresses are
 // placeholders, and the secrets are used for nothing else.
-func Render(ctx context.Context, run config.Run) (platform.Plan, error) {
+func Render(ctx context.Context, run config.Run) (platform.Plan, []addon.Plan, error) {
+	h := newHandoff(run)
 	adapter, err := AdapterOf(run)
 	if err != nil {
-		return platform.Plan{}, err
+		return platform.Plan{}, nil, err
 	}
-	plan, err := adapter.Plan(ctx, NewSpec(run))
+	plan, err := adapter.Plan(ctx, specOf(h))
 	if err != nil {
-		return plan, fmt.Errorf("render the platform: %w", err)
+		return plan, nil, fmt.Errorf("render the platform: %w", err)
 	}
-	return plan, nil
+	addons, err := planAddons(ctx, h)
+	return plan, addons, err
 }
 
 func (u *up) plan(ctx context.Context) error {
@@ -166,6 +170,9 @@ func (u *up) plan(ctx context.Context) error {
 			return fmt.Errorf("render the platform: %w", err)
 		}
 		u.h.Features = u.h.Plan.Features
+		if u.h.Addons, err = planAddons(ctx, u.h); err != nil {
+			return err
+		}
 		return u.keepPlan()
 	})
 }
@@ -175,10 +182,14 @@ func (u *up) keepPlan() error {
 	if u.Dir == nil {
 		return nil
 	}
-	return errors.Join(
+	errs := []error{
 		u.Dir.WriteFile("setup/manifests/platform.yaml", []byte(u.h.Plan.Manifests)),
 		u.Dir.WriteJSON("setup/values/platform.json", u.h.Plan.Values),
-	)
+	}
+	for _, a := range u.h.Addons {
+		errs = append(errs, u.Dir.WriteFile(evidence.File("setup/manifests/"+a.Name+".yaml"), []byte(a.Manifests)))
+	}
+	return errors.Join(errs...)
 }
 
 func (u *up) images(ctx context.Context) error {
@@ -189,7 +200,7 @@ func (u *up) images(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		u.h.Images, err = resolver.Resolve(ctx, Wants(u.Run, u.h.Plan))
+		u.h.Images, err = resolver.Resolve(ctx, Wants(u.Run, u.h.Plan, u.h.Addons))
 		if err != nil {
 			return err
 		}
@@ -239,7 +250,7 @@ func (u *up) record(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	u.recording, err = Record(ctx, u.cluster.REST(), u.h.Run.Cluster.Namespace, u.Dir)
+	u.recording, err = Record(ctx, u.cluster.REST(), u.h, u.Dir)
 	return err
 }
 
@@ -251,6 +262,27 @@ func (u *up) stopRecording() {
 }
 
 func (u *up) install(ctx context.Context) error {
+	addons := addonsOf(u.h)
+	if len(addons) > 0 {
+		if err := addon.Define(ctx, u.cluster.REST(), addonPlace(u.h), addons...); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, a := range addons {
+		group.Go(func() error { return u.installAddon(ctx, a) })
+	}
+	group.Go(func() error { return u.installPlatform(ctx) })
+	return group.Wait()
+}
+
+func (u *up) installAddon(ctx context.Context, a addon.Addon) error {
+	return u.line.step(a.Name, func(waiting func(string)) error {
+		return a.Install(ctx, u.cluster.REST(), addonPlace(u.h), u.timeouts.Install, func(_, waitingFor string) { waiting(waitingFor) })
+	})
+}
+
+func (u *up) installPlatform(ctx context.Context) error {
 	return u.line.step("platform", func(waiting func(string)) error {
 		u.spec = specOf(u.h)
 		var err error
@@ -311,6 +343,21 @@ func Reinstall(ctx context.Context, cfg *rest.Config, h Handoff, change func(*pl
 	return release, nil
 }
 
+// ReinstallAddon changes a standing add-on: what change does to it as the stack
+// made it is installed over it.
+func ReinstallAddon(ctx context.Context, cfg *rest.Config, h Handoff, name string, change func(*addon.Addon), progress platform.Progress) error {
+	for _, a := range addonsOf(h) {
+		if a.Name != name {
+			continue
+		}
+		if change != nil {
+			change(&a)
+		}
+		return a.Install(ctx, cfg, addonPlace(h), h.Run.Timeouts.Scaled().Install, progress)
+	}
+	return fmt.Errorf("change add-on %s: the stack has none of this name; it has: %s", name, addon.Names(addonsOf(h)))
+}
+
 // Attach uses the standing stack of that name.
 func Attach(ctx context.Context, docker *client.Client, state, name string) (*Stack, error) {
 	h, err := ReadHandoff(HandoffPath(state, name))
@@ -362,5 +409,9 @@ func uninstall(ctx context.Context, h Handoff) error {
 	if err != nil {
 		return err
 	}
-	return adapter.Uninstall(ctx, cluster.REST(), specOf(h))
+	err = adapter.Uninstall(ctx, cluster.REST(), specOf(h))
+	if addons := addonsOf(h); len(addons) > 0 {
+		err = errors.Join(err, addon.Remove(ctx, cluster.REST(), addonPlace(h), addons...))
+	}
+	return err
 }

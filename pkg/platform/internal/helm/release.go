@@ -61,12 +61,37 @@ func Put(ctx context.Context, cfg *rest.Config, src Source, r Request, upgrade b
 	if err != nil {
 		return Rendered{}, 0, err
 	}
+	rendered, crds, err := rendered.WithoutCRDs(src)
+	if err != nil {
+		return Rendered{}, 0, err
+	}
+	if err := Define(ctx, cfg, crds, r.Labels); err != nil {
+		return Rendered{}, 0, err
+	}
 	put := client.Install
 	if upgrade {
 		put = client.Upgrade
 	}
 	revision, err := put(ctx, rendered, timeout, progress)
 	return rendered, revision, err
+}
+
+// MakeNamespace makes a namespace with labels, unless it is there already.
+func MakeNamespace(ctx context.Context, cfg *rest.Config, namespace string, labels map[string]string) error {
+	client, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return client.ensureNamespace(ctx, Rendered{Namespace: namespace, Labels: labels})
+}
+
+// RemoveNamespace removes a namespace that carries the labels, with all that is in it.
+func RemoveNamespace(ctx context.Context, cfg *rest.Config, namespace string, labels map[string]string) error {
+	client, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	return client.deleteNamespace(ctx, namespace, labels)
 }
 
 // Remove uninstalls a release and its namespace, where that is its own.

@@ -1,0 +1,33 @@
+package stack
+
+import (
+	"context"
+
+	"github.com/airworthy/airworthy/pkg/platform/addon"
+)
+
+// addonsOf lists what the run file asks for around the platform, in the order
+// in which it is installed. Before services run their addresses are
+// placeholders, which is enough for rendering.
+func addonsOf(Handoff) []addon.Addon {
+	return nil
+}
+
+// addonPlace keeps add-ons out of the platform's namespace: its checks look at
+// every pod there.
+func addonPlace(h Handoff) addon.Place {
+	return addon.Place{Namespace: h.Run.Cluster.Namespace + "-addons", Stack: h.Run.Name}
+}
+
+// planAddons renders every add-on without a cluster.
+func planAddons(ctx context.Context, h Handoff) ([]addon.Plan, error) {
+	var plans []addon.Plan
+	for _, a := range addonsOf(h) {
+		plan, err := a.Plan(ctx, addonPlace(h))
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan)
+	}
+	return plans, nil
+}
