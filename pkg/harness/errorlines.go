@@ -54,9 +54,10 @@ func explanations() ([]explanation, error) {
 
 // ErrorLines is what the logs of all components say of errors.
 type ErrorLines struct {
-	Read        int      `json:"read"`        // lines read
-	Explained   int      `json:"explained"`   // entries with an error that explained.yaml knows, or that a kill explains
-	Unexplained []string `json:"unexplained"` // POD/CONTAINER: line, at most a few for each file
+	Read        int      `json:"read"`           // lines read
+	Explained   int      `json:"explained"`      // entries with an error that explained.yaml knows, or that a kill explains
+	Unexplained []string `json:"unexplained"`    // POD/CONTAINER: line, at most a few for each file
+	More        int      `json:"more,omitempty"` // unexplained entries beyond those
 }
 
 // Enough to understand a failure; a component that is broken repeats itself.
@@ -137,6 +138,8 @@ func (l *ErrorLines) read(pod, path string, list []explanation, killed time.Time
 		case reported < unexplainedPerFile:
 			reported++
 			l.Unexplained = append(l.Unexplained, fmt.Sprintf("%s/%s: %.400s", pod, container, entry.error))
+		default:
+			l.More++
 		}
 		entry = logEntry{}
 	}

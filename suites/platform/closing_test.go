@@ -44,6 +44,6 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 		lines, err := s.ErrorLines(ctx)
 		Expect(err).To(BeWithoutError())
 		Expect(lines.Read).To(BeNumerically(">", 0), "lines of component logs that were read")
-		Expect(lines.Unexplained).To(BeEmpty())
+		Expect(lines).To(HaveEveryErrorExplained())
 	})
 })

@@ -1,5 +1,3 @@
-//go:build e2e
-
 package platform
 
 import (
@@ -309,19 +307,6 @@ func HaveBulk(prefix string, lines, length int) gomegatypes.GomegaMatcher {
 			return fmt.Errorf("it has %d of them", next)
 		}
 		return nil
-	})
-}
-
-// HoldOrExplain holds when a log that was cut off still has what was written,
-// or says in words why it has not.
-func HoldOrExplain(written string) gomegatypes.GomegaMatcher {
-	explained := regexp.MustCompile(`(?i)(not found|could not read|no such|unable to|failed to|no logs|404|gone|unavailable)`)
-	return fact(fmt.Sprintf("a log that holds %q, or says why not", written), func(log airflow.TaskLog) error {
-		text := string(log.Raw)
-		if strings.Contains(text, written) || explained.MatchString(text) {
-			return nil
-		}
-		return fmt.Errorf("it says %.300q", text)
 	})
 }
 
