@@ -196,10 +196,30 @@ verdict: not-conformant - 1 check failed: executor.xcom
 airworthy itself: at most 150.0 MB of memory, 4.2 s of processor time (3.1% of the machine's during the run)
 how long: set-up 60.0s, checks 90.5s, total 150.5s
 run directory: out/local-1
-1 passed, 2 failed, 2 skipped
+1 passed, 1 failed, 1 missing, 1 skipped, 1 unsupported
 `
 	if b.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
+func TestCountsLine(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		counts reportv1.Counts
+		want   string
+	}{
+		{"all ran", reportv1.Counts{Planned: 26, Passed: 26}, "26 passed, 0 failed"},
+		{"the set-up failed", reportv1.Counts{Planned: 26, Missing: 26}, "0 passed, 0 failed, 26 missing"},
+		{"one of each", reportv1.Counts{Planned: 7, Passed: 1, Failed: 1, Blocked: 1, Missing: 1, Contradictory: 1, Skipped: 1, Unsupported: 1},
+			"1 passed, 1 failed, 1 blocked, 1 missing, 1 contradictory, 1 skipped, 1 unsupported"},
+		{"nothing was planned", reportv1.Counts{}, "0 passed, 0 failed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := countsLine(tc.counts); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
 	}
 }
 

@@ -49,13 +49,22 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	fmt.Fprintln(w, countsLine(doc.Counts))
 }
 
-// countsLine is the closing line: what did not pass and was not left out on
-// purpose counts as failed, so that nobody reads a dead run as a clean one.
+// countsLine is the closing line. It begins with what passed and what failed,
+// which programs read, and names every other outcome apart: a check that never
+// ran says nothing about the platform, and nobody may read it as a failure or
+// a dead run as a clean one.
 func countsLine(c reportv1.Counts) string {
-	failed := c.Failed + c.Blocked + c.Missing + c.Contradictory
-	s := fmt.Sprintf("%d passed, %d failed", c.Passed, failed)
-	if skipped := c.Skipped + c.Unsupported; skipped > 0 {
-		s += fmt.Sprintf(", %d skipped", skipped)
+	s := fmt.Sprintf("%d passed, %d failed", c.Passed, c.Failed)
+	for _, other := range []struct {
+		n  int
+		as conformance.Outcome
+	}{
+		{c.Blocked, conformance.Blocked}, {c.Missing, conformance.Missing}, {c.Contradictory, conformance.Contradictory},
+		{c.Skipped, conformance.Skipped}, {c.Unsupported, conformance.Unsupported},
+	} {
+		if other.n > 0 {
+			s += fmt.Sprintf(", %d %s", other.n, other.as)
+		}
 	}
 	return s
 }
