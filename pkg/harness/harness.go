@@ -133,16 +133,17 @@ func (s *Suite) startEarly(ctx ginkgo.SpecContext) {
 	selects, err := types.ParseLabelFilter(configuration.LabelFilter)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "reading the label filter")
 	session := &Session{suite: s, Airflow: s.clients.airflow}
+	// One bound for all: where DAGs do not come, the checks say so, each by itself.
+	within, cancel := session.within(ctx, s.stack.Run.Timeouts.Observe)
+	defer cancel()
 	for _, dag := range early {
 		for _, check := range uses[dag] {
 			if !selects([]string{LabelCheck + check.ID}) {
 				continue
 			}
-			within, cancel := session.within(ctx, s.stack.Run.Timeouts.Observe)
 			if _, err := session.start(within, dag); err != nil {
 				ginkgo.GinkgoWriter.Printf("starting %s early: %v\n", dag, err)
 			}
-			cancel()
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/airworthy/airworthy/dags"
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/official"
 	"github.com/airworthy/airworthy/pkg/platform/reference"
@@ -33,10 +34,30 @@ func AdapterOf(run config.Run) (platform.Adapter, error) {
 
 // AirflowImage is the image of every component and task pod.
 func AirflowImage(run config.Run) string {
+	base := baseImage(run)
+	if bakes(run) {
+		return string(bakedDAGs().Over(images.Ref(base)))
+	}
+	return base
+}
+
+// baseImage is Airflow's image before DAG files are laid over it.
+func baseImage(run config.Run) string {
 	if run.Images.Airflow != "" {
 		return run.Images.Airflow
 	}
 	return "apache/airflow:" + run.Platform.AirflowVersion
+}
+
+// bakes says that the DAG files go into an image made here. A cluster that is
+// not ours pulls its images: there the run file names one that holds them.
+func bakes(run config.Run) bool {
+	return run.Platform.DAGDelivery == platform.DAGsBaked && run.Cluster.Kind == environment.KindKind
+}
+
+// bakedDAGs are owned by the user and group of Airflow's images.
+func bakedDAGs() images.Files {
+	return images.Files{Folder: "/opt/airflow/dags", Content: dags.Files(), UID: 50000, GID: 0}
 }
 
 // specOf says what the platform shall be. Before services run, its endpoints

@@ -204,6 +204,11 @@ func (u *up) images(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if bakes(u.Run) {
+			if err := u.bakeDAGs(ctx, resolver); err != nil {
+				return err
+			}
+		}
 		if u.Run.Cluster.Kind == environment.KindKind {
 			if err := u.bake(ctx, resolver); err != nil {
 				return err
@@ -214,6 +219,25 @@ func (u *up) images(ctx context.Context) error {
 		}
 		return u.Dir.WriteJSON("setup/images.json", u.h.Images)
 	})
+}
+
+// bakeDAGs puts the image with the DAG files in the place of the one that it is
+// made of.
+func (u *up) bakeDAGs(ctx context.Context, resolver *images.Resolver) error {
+	base, err := find(u.h.Images, images.Ref(baseImage(u.Run)), images.RoleWorkload)
+	if err != nil {
+		return err
+	}
+	made, err := resolver.AddFiles(ctx, base, bakedDAGs())
+	if err != nil {
+		return err
+	}
+	for i, r := range u.h.Images {
+		if r.Ref == base.Ref && r.Role == base.Role {
+			u.h.Images[i] = made
+		}
+	}
+	return nil
 }
 
 // bake puts the platform's images into the node image, so that the cluster
