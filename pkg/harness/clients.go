@@ -13,6 +13,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
@@ -21,7 +22,9 @@ type clients struct {
 	airflow airflow.Client
 	kube    *kube.Client
 	objects *miniogo.Client // nil when the stack has no object storage
-	calls   *switchedWriter
+	// database is the metadata database as this process reaches it.
+	database service.Endpoint
+	calls    *switchedWriter
 }
 
 func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
@@ -44,8 +47,16 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 	if c.airflow, err = connect(ctx, h, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {
 		return nil, err
 	}
-	if h.ObjectStorage.FromHost != "" {
-		c.objects, err = miniogo.New(h.ObjectStorage.FromHost, &miniogo.Options{
+	// Forwarded ports stay open until the process ends.
+	if c.database, _, err = standing.Reach(ctx, config, h.Database); err != nil {
+		return nil, err
+	}
+	storage, _, err := standing.Reach(ctx, config, h.ObjectStorage)
+	if err != nil {
+		return nil, err
+	}
+	if storage.FromHost != "" {
+		c.objects, err = miniogo.New(storage.FromHost, &miniogo.Options{
 			Creds: credentials.NewStaticV4(h.ObjectStorage.User, h.ObjectStorage.Secret, ""),
 		})
 		if err != nil {

@@ -38,7 +38,7 @@ func (s *Session) StoredLog(ctx context.Context, ref airflow.TaskRef) ([]byte, e
 func (s *Session) DatabaseRevision(ctx context.Context) (string, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	conn, err := standing.ConnectDatabase(ctx, s.suite.stack.Database)
+	conn, err := standing.ConnectDatabase(ctx, s.suite.clients.database)
 	if err != nil {
 		return "", err
 	}

@@ -58,7 +58,7 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	}
 	for _, s := range g.Sabotages {
 		if s.SQL != nil {
-			if err := execSQL(ctx, h, s.SQL.Do); err != nil {
+			if err := r.execSQL(ctx, s.SQL.Do); err != nil {
 				return nil, fmt.Errorf("sabotage %s: %w", s.ID(), err)
 			}
 			changed = append(changed, s)
@@ -136,9 +136,9 @@ func (r *Runner) mend(ctx context.Context, g Group, changed []Sabotage) error {
 	r.say(g, "mending")
 	var errs []error
 	for _, s := range changed {
-		errs = append(errs, execSQL(ctx, r.Stack.Handoff, s.SQL.Undo))
+		errs = append(errs, r.execSQL(ctx, s.SQL.Undo))
 	}
-	errs = append(errs, execSQL(ctx, r.Stack.Handoff, forgetUnfinished))
+	errs = append(errs, r.execSQL(ctx, forgetUnfinished))
 	errs = append(errs, r.installAddons(ctx, g, false))
 	_, err := r.install(ctx, g, nil)
 	if err := errors.Join(append(errs, err)...); err != nil {
@@ -153,8 +153,13 @@ func (r *Runner) mend(ctx context.Context, g Group, changed []Sabotage) error {
 // start while there is one.
 const forgetUnfinished = "DELETE FROM dag_run WHERE state IN ('queued', 'running')"
 
-func execSQL(ctx context.Context, h stack.Handoff, statements string) error {
-	conn, err := standing.ConnectDatabase(ctx, h.Database)
+func (r *Runner) execSQL(ctx context.Context, statements string) error {
+	database, closing, err := standing.Reach(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff.Database)
+	if err != nil {
+		return err
+	}
+	defer closing()
+	conn, err := standing.ConnectDatabase(ctx, database)
 	if err != nil {
 		return err
 	}

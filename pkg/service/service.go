@@ -13,6 +13,16 @@ type Endpoint struct {
 	Bucket   string `json:"bucket,omitempty"`
 	User     string `json:"user,omitempty"`
 	Secret   string `json:"secret,omitempty"` // password or secret key; never printed
+	// Behind is set where the service is inside the cluster, and this machine
+	// reaches it by a forwarded port alone. FromHost is empty then.
+	Behind *Behind `json:"behind,omitempty"`
+}
+
+// Behind is a port of a Kubernetes service.
+type Behind struct {
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+	Port      int    `json:"port"`
 }
 
 // Handle is a started service. Close removes it; it is safe to call twice.

@@ -9,8 +9,12 @@ import (
 // addonsOf lists what the run file asks for around the platform, in the order
 // in which it is installed. Before services run their addresses are
 // placeholders, which is enough for rendering.
-func addonsOf(Handoff) []addon.Addon {
-	return nil
+func addonsOf(h Handoff) []addon.Addon {
+	var all []addon.Addon
+	if servicesInside(h.Run) {
+		all = append(all, insideServices(h))
+	}
+	return all
 }
 
 // addonPlace keeps add-ons out of the platform's namespace: its checks look at

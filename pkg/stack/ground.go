@@ -19,6 +19,12 @@ import (
 // ground brings up the cluster and the services beside it, at the same time:
 // they need nothing of each other but the network.
 func (u *up) ground(ctx context.Context) error {
+	if servicesInside(u.Run) {
+		if err := u.line.step("cluster", u.upCluster(ctx)); err != nil {
+			return err
+		}
+		return u.upInside(ctx)
+	}
 	if _, err := environment.EnsureNetwork(ctx, u.Docker, u.Run.Name); err != nil {
 		return err
 	}

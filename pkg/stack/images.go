@@ -42,9 +42,11 @@ func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Wan
 	if run.Cluster.Kind == "kind" {
 		wants = append(wants, images.Want{Ref: NodeRef(run), Role: images.RoleNode})
 	}
-	wants = append(wants, images.Want{Ref: images.Ref(run.Database.Image), Role: images.RoleService})
-	if run.ObjectStorage.Kind == "minio" {
-		wants = append(wants, images.Want{Ref: images.Ref(run.ObjectStorage.Image), Role: images.RoleService})
+	if !servicesInside(run) {
+		wants = append(wants, images.Want{Ref: images.Ref(run.Database.Image), Role: images.RoleService})
+		if run.ObjectStorage.Kind == "minio" {
+			wants = append(wants, images.Want{Ref: images.Ref(run.ObjectStorage.Image), Role: images.RoleService})
+		}
 	}
 	for _, ref := range plan.Images {
 		if bakes(run) && ref == AirflowImage(run) {

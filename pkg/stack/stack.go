@@ -294,6 +294,9 @@ func (u *up) install(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, a := range addons {
+		if a.Name == servicesAddon {
+			continue // it stands already: the platform needs it
+		}
 		group.Go(func() error { return u.installAddon(ctx, a) })
 	}
 	group.Go(func() error { return u.installPlatform(ctx) })

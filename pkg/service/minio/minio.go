@@ -104,7 +104,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	if err != nil {
 		return server, err
 	}
-	return server, server.furnish(ctx)
+	return server, Furnish(ctx, server.root, server.user)
 }
 
 // Attach uses the running server of the placement's stack and name, with the
@@ -155,37 +155,43 @@ func (s *Server) locate(ctx context.Context) error {
 	return err
 }
 
-// furnish makes the bucket and its user.
-func (s *Server) furnish(ctx context.Context) error {
-	client, err := connect(s.root)
+// Furnish makes the bucket of user, and the user who may use this bucket and do
+// nothing else. A bucket that is there is used. root is the administrator, whose
+// address on this machine is the one that counts.
+func Furnish(ctx context.Context, root, user service.Endpoint) error {
+	client, err := connect(root)
 	if err != nil {
 		return err
 	}
 	// The server answers health probes a moment before it serves requests.
-	_, err = await.Until(ctx, "bucket "+s.user.Bucket+" to be made", 50*time.Millisecond,
+	_, err = await.Until(ctx, "bucket "+user.Bucket+" to be made", 50*time.Millisecond,
 		func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, final(client.MakeBucket(ctx, s.user.Bucket, minio.MakeBucketOptions{}))
+			err := client.MakeBucket(ctx, user.Bucket, minio.MakeBucketOptions{})
+			if minio.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" {
+				return struct{}{}, nil
+			}
+			return struct{}{}, final(err)
 		},
 		func(struct{}) error { return nil })
 	if err != nil {
 		return err
 	}
-	admin, err := madmin.NewWithOptions(s.root.FromHost, &madmin.Options{
-		Creds: credentials.NewStaticV4(s.root.User, s.root.Secret, ""),
+	admin, err := madmin.NewWithOptions(root.FromHost, &madmin.Options{
+		Creds: credentials.NewStaticV4(root.User, root.Secret, ""),
 	})
 	if err != nil {
 		return fmt.Errorf("make an administrator's client: %w", err)
 	}
-	name := "bucket-" + s.user.Bucket
-	if err := admin.AddCannedPolicy(ctx, name, []byte(policy(s.user.Bucket))); err != nil {
+	name := "bucket-" + user.Bucket
+	if err := admin.AddCannedPolicy(ctx, name, []byte(policy(user.Bucket))); err != nil {
 		return fmt.Errorf("add policy %s: %w", name, err)
 	}
-	if err := admin.AddUser(ctx, s.user.User, s.user.Secret); err != nil {
-		return fmt.Errorf("add user %s: %w", s.user.User, err)
+	if err := admin.AddUser(ctx, user.User, user.Secret); err != nil {
+		return fmt.Errorf("add user %s: %w", user.User, err)
 	}
-	_, err = admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{name}, User: s.user.User})
+	_, err = admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{name}, User: user.User})
 	if err != nil {
-		return fmt.Errorf("give policy %s to user %s: %w", name, s.user.User, err)
+		return fmt.Errorf("give policy %s to user %s: %w", name, user.User, err)
 	}
 	return nil
 }

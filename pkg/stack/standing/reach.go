@@ -1,0 +1,30 @@
+package standing
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+// Reach gives the endpoint an address on this machine. A service inside the
+// cluster gets one by a forwarded port, which is open until the returned
+// function is called or ctx ends.
+func Reach(ctx context.Context, cfg *rest.Config, e service.Endpoint) (service.Endpoint, func(), error) {
+	if e.Behind == nil || e.FromHost != "" {
+		return e, func() {}, nil
+	}
+	client, err := kube.New(cfg, e.Behind.Namespace)
+	if err != nil {
+		return e, func() {}, err
+	}
+	address, closing, err := client.Forward(ctx, "service/"+e.Behind.Service, e.Behind.Port)
+	if err != nil {
+		return e, closing, fmt.Errorf("reach service %s of the cluster: %w", e.Behind.Service, err)
+	}
+	e.FromHost = address
+	return e, closing, nil
+}
