@@ -31,15 +31,12 @@ found by label, not by what was written down.`,
 			if all && len(args) > 0 {
 				return usageError(fmt.Errorf("give a name or --all, not both"))
 			}
-			m, err := a.engine(cmd.Context())
-			if err != nil {
-				return err
-			}
+			m, engineErr := a.engine(cmd.Context())
 			names, err := a.toRemove(cmd.Context(), m, args, all)
 			if err != nil {
-				return err
+				return errors.Join(err, engineErr)
 			}
-			return a.remove(cmd.Context(), m, names)
+			return a.remove(cmd.Context(), m, engineErr, names)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every stack of this machine")
@@ -59,6 +56,9 @@ func (a *app) toRemove(ctx context.Context, m machine, args []string, all bool) 
 	known, _ := stack.Standing(state)
 	names := stackNames(known)
 	if all {
+		if m.docker == nil {
+			return names, errors.New("find every stack of this machine: no container engine answers")
+		}
 		found, err := labelled(ctx, m.docker)
 		names = append(names, found...)
 		slices.Sort(names)
@@ -74,8 +74,10 @@ func (a *app) toRemove(ctx context.Context, m machine, args []string, all bool) 
 	return []string{run.Name}, nil
 }
 
-// remove removes stacks one after the other and says what went.
-func (a *app) remove(ctx context.Context, m machine, names []string) error {
+// remove removes stacks one after the other and says what went. A container
+// engine that does not answer is in the way of those alone that are made of
+// containers.
+func (a *app) remove(ctx context.Context, m machine, engineErr error, names []string) error {
 	state, err := a.stateDir()
 	if err != nil {
 		return err
@@ -85,9 +87,19 @@ func (a *app) remove(ctx context.Context, m machine, names []string) error {
 	}
 	var errs []error
 	for _, name := range names {
+		h, err := stack.ReadHandoff(stack.HandoffPath(state, name))
+		elsewhere := err == nil && h.Cluster.Kind == environment.KindExisting
+		if engineErr != nil && !elsewhere {
+			errs = append(errs, fmt.Errorf("remove stack %s: %w", name, engineErr))
+			continue
+		}
 		removed, err := stack.Down(ctx, m.docker, state, name)
 		errs = append(errs, err)
-		fmt.Fprintf(a.out, "%s: %s\n", name, removedText(removed))
+		text := removedText(removed)
+		if elsewhere && err == nil {
+			text = "uninstalled from cluster " + h.Cluster.Name
+		}
+		fmt.Fprintf(a.out, "%s: %s\n", name, text)
 	}
 	return errors.Join(errs...)
 }

@@ -45,9 +45,13 @@ type flight struct {
 // takeOff finds the engine, makes the run directory and writes what is known
 // before anything is started. land must be called.
 func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, command []string) (*flight, error) {
-	m, err := a.engine(ctx)
-	if err != nil {
-		return nil, err
+	var m machine
+	if run.Cluster.Kind != environment.KindExisting {
+		// On a cluster that is there nothing is needed of this machine's.
+		var err error
+		if m, err = a.engine(ctx); err != nil {
+			return nil, err
+		}
 	}
 	state, err := a.stateDir()
 	if err != nil {
