@@ -48,13 +48,16 @@ func TestPlainLines(t *testing.T) {
 	c.forward(70 * time.Second)
 	images(errors.New("build postgres:15: no space left\nlong output"))
 	v.Expect(2)
+	v.beat()
 	v.Running("executor.xcom", 1)
 	c.forward(2 * time.Second)
 	v.Ended(conformance.Record{Check: "executor.xcom", Attempt: 1, Outcome: conformance.Passed, Took: 1500 * time.Millisecond})
 	v.Ended(conformance.Record{Check: "executor.xcom", Attempt: 1, Outcome: conformance.Passed})
+	v.beat()
 	v.Running("logs.unicode", 2)
 	v.beat()
 	v.Ended(conformance.Record{Check: "logs.unicode", Attempt: 2, Outcome: conformance.Failed, Reason: "2 bytes lost", Took: time.Second})
+	v.beat()
 	want := `10:00:00 run out/one
 10:00:00 stack: starting over: it is half-made
 10:00:00 cluster: begins
@@ -63,7 +66,9 @@ func TestPlainLines(t *testing.T) {
 10:00:20 images: under way for 20.0s
 10:00:20 cluster: done in 20.0s
 10:01:30 images: failed after 1m30s: build postgres:15: no space left
+10:01:30 checks: under way for 0.0s, none has begun: their DAG runs are being started
 10:01:32 passed executor.xcom in 1.5s (1 of 2)
+10:01:32 checks: 1 passed, 0 failed, 1 left; none is running at the moment
 10:01:32 checks: 1 passed, 0 failed, 1 left; running: logs.unicode (attempt 2)
 10:01:32 failed logs.unicode (attempt 2) in 1.0s (2 of 2): 2 bytes lost
 `

@@ -159,8 +159,14 @@ func (v *View) beat() {
 		}
 		v.line(s)
 	}
-	if t := v.checks; t != nil && len(t.running) > 0 {
+	switch t := v.checks; {
+	case t == nil || len(t.ended) >= t.total && len(t.running) == 0:
+	case len(t.running) > 0:
 		v.line(fmt.Sprintf("checks: %s; running: %s", t.summary(), strings.Join(t.oldest(), ", ")))
+	case len(t.ended) == 0:
+		v.line(fmt.Sprintf("checks: under way for %s, none has begun: their DAG runs are being started", short(now.Sub(t.began))))
+	default:
+		v.line(fmt.Sprintf("checks: %s; none is running at the moment", t.summary()))
 	}
 }
 
