@@ -88,6 +88,9 @@ func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, 
 func goBuildArgs(m *goModule, names []string, out string) [][]string {
 	flags := []string{"build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath",
 		"-ldflags", strings.TrimSpace("-s -w " + strings.TrimSpace(m.LDFlags))}
+	if len(m.Tags) > 0 {
+		flags = append(flags, "-tags", strings.Join(m.Tags, ","))
+	}
 	var together []string
 	var lines [][]string
 	for _, name := range names {

@@ -114,6 +114,9 @@ func (b *Builder) binaryHash(binary string) (string, error) {
 	}
 	s := newSum()
 	s.add("flags", []byte(m.LDFlags+" "+runtime.GOARCH))
+	if len(m.Tags) > 0 {
+		s.add("tags", []byte(strings.Join(m.Tags, ",")))
+	}
 	s.add("package", []byte(m.Binaries[name]))
 	for _, file := range sortedKeys(files) {
 		s.add("file "+file, files[file])

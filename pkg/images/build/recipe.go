@@ -48,6 +48,7 @@ type moduleFiles struct {
 // that are modules themselves.
 type goModule struct {
 	LDFlags  string            `yaml:"ldflags"`  // beside -s -w
+	Tags     []string          `yaml:"tags"`     // build tags
 	Source   string            `yaml:"source"`   // folder of this project that is laid into the module
 	Binaries map[string]string `yaml:"binaries"` // name -> package
 
