@@ -23,6 +23,13 @@ func Default() Run {
 			Image:  "minio/minio:RELEASE.2025-09-07T16-13-09Z",
 			Bucket: "airflow-logs",
 		},
+		Metrics: Metrics{
+			Kind:          "none",
+			Image:         "prom/prometheus:v3.16.0",
+			OperatorImage: "quay.io/prometheus-operator/prometheus-operator:v0.85.0",
+			ReloaderImage: "quay.io/prometheus-operator/prometheus-config-reloader:v0.85.0",
+			ExporterImage: "prom/statsd-exporter:v0.31.0",
+		},
 		Cluster: Cluster{Kind: "kind", Kubernetes: "v1.36.3", Namespace: "airflow"},
 		Images:  Images{Policy: "auto"},
 		Timeouts: Timeouts{

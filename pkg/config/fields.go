@@ -103,6 +103,18 @@ var fields = []field{
 	{path: "objectStorage.bucket", kind: text, pattern: bucketPattern, must: bucketMust, mend: bucketMend,
 		doc: "Bucket for task logs; made when it does not exist."},
 
+	{path: "metrics", kind: section, doc: "What collects the platform's metrics."},
+	{path: "metrics.kind", kind: text, enum: []string{"prometheus", "none"},
+		doc: "prometheus brings its operator, and has the platform export StatsD metrics to it; none leaves metrics off."},
+	{path: "metrics.image", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of Prometheus, by upstream's name."},
+	{path: "metrics.operatorImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the Prometheus operator, by upstream's name."},
+	{path: "metrics.reloaderImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the operator's configuration reloader, by upstream's name."},
+	{path: "metrics.exporterImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the StatsD exporter, by upstream's name."},
+
 	{path: "cluster", kind: section, doc: "The Kubernetes cluster to make or to use."},
 	{path: "cluster.kind", kind: text, enum: []string{"kind", "existing"},
 		doc: "kind makes a cluster in the container engine; existing uses the one of cluster.kubeconfig."},

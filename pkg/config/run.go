@@ -15,6 +15,7 @@ type Run struct {
 	Platform      Platform      `yaml:"platform" json:"platform"`
 	Database      Database      `yaml:"database" json:"database"`
 	ObjectStorage ObjectStorage `yaml:"objectStorage" json:"objectStorage"`
+	Metrics       Metrics       `yaml:"metrics" json:"metrics"`
 	Cluster       Cluster       `yaml:"cluster" json:"cluster"`
 	Images        Images        `yaml:"images" json:"images"`
 	Checks        Checks        `yaml:"checks" json:"checks"`
@@ -44,6 +45,15 @@ type ObjectStorage struct {
 	Kind   string `yaml:"kind" json:"kind"` // minio | none
 	Image  string `yaml:"image" json:"image"`
 	Bucket string `yaml:"bucket" json:"bucket"`
+}
+
+// Metrics is what collects the platform's metrics.
+type Metrics struct {
+	Kind          string `yaml:"kind" json:"kind"`                   // prometheus | none
+	Image         string `yaml:"image" json:"image"`                 // Prometheus
+	OperatorImage string `yaml:"operatorImage" json:"operatorImage"` // its operator
+	ReloaderImage string `yaml:"reloaderImage" json:"reloaderImage"` // the operator's side-car of Prometheus
+	ExporterImage string `yaml:"exporterImage" json:"exporterImage"` // StatsD exporter of the platform
 }
 
 // Cluster is the Kubernetes cluster to make or to use.

@@ -17,6 +17,7 @@ func (r *reader) validate() {
 		}
 	}
 	r.validatePlatform()
+	r.validateMetrics()
 	r.validateCluster()
 	r.validateImages()
 	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
@@ -37,6 +38,13 @@ func (r *reader) validatePlatform() {
 	}
 	if r.sound("platform.logs", "objectStorage.kind") && p.Logs == "object-storage" && r.run.ObjectStorage.Kind == "none" {
 		r.at("objectStorage.kind", "objectStorage.kind", must("minio where platform.logs is object-storage", `"none"`, "choose minio, or platform.logs: volume"))
+	}
+}
+
+func (r *reader) validateMetrics() {
+	if r.sound("metrics.kind", "platform.adapter") && r.run.Metrics.Kind != "none" && r.run.Platform.Adapter != "reference" {
+		r.at("metrics.kind", "metrics.kind", must("none where platform.adapter is "+r.run.Platform.Adapter, strconv.Quote(r.run.Metrics.Kind),
+			"delete it, this version measures the reference platform alone"))
 	}
 }
 

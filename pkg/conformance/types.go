@@ -24,6 +24,7 @@ const (
 	FeatureVolumeLogs         Feature = "volume-logs"
 	FeatureMountedDAGs        Feature = "mounted-dags" // DAG files can be changed while the platform runs
 	FeatureDatabaseAccess     Feature = "database-access"
+	FeatureMetrics            Feature = "metrics" // exported for a Prometheus that the suite can ask
 )
 
 // Outcome is how one attempt at a check ended.

@@ -30,6 +30,7 @@ type Spec struct {
 	DAGs           map[string]string // file name -> content, seeded at install
 	Database       DatabaseSpec
 	ObjectStorage  service.Endpoint // Bucket, User and Secret of the least-privilege user
+	Metrics        MetricsSpec
 	AdminUser      string
 	AdminPassword  string
 	FernetKey      string // url-safe base64 of 32 bytes
@@ -44,6 +45,13 @@ type Spec struct {
 type DatabaseSpec struct {
 	Kind     string // postgres
 	Endpoint service.Endpoint
+}
+
+// MetricsSpec says whether the platform exports metrics for a Prometheus operator.
+type MetricsSpec struct {
+	Enabled       bool
+	ExporterImage string
+	Dashboards    map[string]string // file name -> JSON for Grafana
 }
 
 // Overlay changes rendered objects before they are applied. Patch is a
@@ -91,6 +99,14 @@ type Release struct {
 	DAGFolder string `json:"dagFolder,omitempty"`
 	// PodSelector matches every pod of the platform, task pods included.
 	PodSelector string `json:"podSelector,omitempty"`
+	// Metrics is nil where the platform exports none.
+	Metrics *Metrics `json:"metrics,omitempty"`
+}
+
+// Metrics is how an installed platform exports its metrics.
+type Metrics struct {
+	Monitor  string    `json:"monitor"`  // name of the ServiceMonitor
+	Exporter Component `json:"exporter"` // runs no Airflow, so it is none of the release's components
 }
 
 // Progress receives what an install is doing and what it waits for.

@@ -23,6 +23,7 @@ func Values(spec platform.Spec) map[string]any {
 		"logs":      logs(spec),
 		"apiServer": map[string]any{"service": apiService(spec)},
 		"taskPods":  map[string]any{"keep": spec.KeepPods},
+		"metrics":   metrics(spec),
 	}
 	return values
 }
@@ -43,6 +44,19 @@ func logs(spec platform.Spec) map[string]any {
 		out["remote"] = map[string]any{"folder": spec.LogFolder(), "connection": spec.LogConnection()}
 	}
 	return out
+}
+
+func metrics(spec platform.Spec) map[string]any {
+	if !spec.Metrics.Enabled {
+		return map[string]any{"enabled": false}
+	}
+	dashboards := map[string]any{}
+	for name, content := range spec.Metrics.Dashboards {
+		dashboards[name] = content
+	}
+	return map[string]any{
+		"enabled": true, "exporter": map[string]any{"image": spec.Metrics.ExporterImage}, "dashboards": dashboards,
+	}
 }
 
 func apiService(spec platform.Spec) map[string]any {

@@ -135,6 +135,13 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 	if spec.DAGDelivery == platform.DAGsMounted {
 		release.DAGWriter, release.DAGFolder = "dag-processor", DAGFolder
 	}
+	if spec.Metrics.Enabled {
+		name := spec.Release + "-statsd"
+		release.Metrics = &platform.Metrics{Monitor: name, Exporter: platform.Component{
+			Name: "statsd", Kind: "Deployment", Object: name, Container: "statsd",
+			Selector: a.Pods(spec) + "," + a.ComponentKey + "=statsd",
+		}}
+	}
 	return release, nil
 }
 
@@ -144,6 +151,9 @@ func features(spec platform.Spec) []conformance.Feature {
 		out = append(out, conformance.FeatureObjectStorageLogs)
 	} else {
 		out = append(out, conformance.FeatureVolumeLogs)
+	}
+	if spec.Metrics.Enabled {
+		out = append(out, conformance.FeatureMetrics)
 	}
 	if spec.DAGDelivery == platform.DAGsMounted {
 		out = append(out, conformance.FeatureMountedDAGs)
