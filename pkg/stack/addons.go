@@ -14,6 +14,12 @@ func addonsOf(h Handoff) []addon.Addon {
 	if servicesInside(h.Run) {
 		all = append(all, insideServices(h))
 	}
+	if m := h.Run.Metrics; m.Kind == "prometheus" {
+		all = append(all, addon.Addon{Name: "metrics", Images: []string{m.Image, m.ReloaderImage}, Values: map[string]any{
+			"prometheus": map[string]any{"image": m.Image},
+			"operator":   map[string]any{"image": m.OperatorImage, "reloaderImage": m.ReloaderImage},
+		}})
+	}
 	return all
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/airworthy/airworthy/dags"
+	"github.com/airworthy/airworthy/fixtures"
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
@@ -74,6 +75,10 @@ func specOf(h Handoff) platform.Spec {
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,
 		FernetKey: h.FernetKey, JWTSecret: h.JWTSecret, APISecretKey: h.APISecretKey,
+		Metrics: platform.MetricsSpec{Enabled: run.Metrics.Kind == "prometheus", ExporterImage: run.Metrics.ExporterImage},
+	}
+	if spec.Metrics.Enabled {
+		spec.Metrics.Dashboards = fixtures.Dashboards()
 	}
 	if run.Cluster.Kind == "kind" {
 		spec.NodePort = environment.APINodePort

@@ -26,6 +26,8 @@ type Addon struct {
 	// CRDs are definitions of custom resources beyond the chart's own, as YAML
 	// documents: upstream's Go modules embed theirs.
 	CRDs string `json:"-"`
+	// Images of pods that an operator of the add-on makes: no manifest has them.
+	Images []string `json:"-"`
 	// Overlays change what was rendered; used by sabotages.
 	Overlays []platform.Overlay `json:"-"`
 }
@@ -79,9 +81,10 @@ func (a Addon) Plan(ctx context.Context, place Place) (Plan, error) {
 		return Plan{}, fmt.Errorf("add-on %s: %w", a.Name, err)
 	}
 	manifests, err := rendered.Manifests()
+	images := slices.Compact(slices.Sorted(slices.Values(slices.Concat(rendered.Images(), a.Images))))
 	return Plan{
 		Name: a.Name, Version: src.Chart.Metadata.Version, Digest: src.Digest,
-		Images: rendered.Images(), Manifests: manifests,
+		Images: images, Manifests: manifests,
 	}, err
 }
 

@@ -50,6 +50,9 @@ func TestGolden(t *testing.T) {
 				"taskPods":      map[string]any{"resources": map[string]any{"limits": map[string]any{"cpu": "500m"}}},
 			}
 		}},
+		{"metrics", func(s *platform.Spec) {
+			s.Metrics = platform.MetricsSpec{Enabled: true, ExporterImage: "prom/statsd-exporter:v0.31.0", Dashboards: map[string]string{"one.json": "{}"}}
+		}},
 		{"airflow-2", func(s *platform.Spec) { s.AirflowVersion = "2.11.0" }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
