@@ -24,7 +24,6 @@ import (
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/minio"
-	"github.com/airworthy/airworthy/pkg/service/postgres"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
 
@@ -136,8 +135,8 @@ func (o Options) services(ctx context.Context, spec *platform.Spec) error {
 	if err != nil {
 		return err
 	}
-	e := spec.Database.Endpoint
-	db, err := postgres.Run(ctx, image, place("postgres"), postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database))
+	kind := spec.Database.Kind
+	db, err := stack.RunDatabase(ctx, kind, image, place(kind), spec.Database.Endpoint)
 	if err != nil {
 		return err
 	}
@@ -148,7 +147,7 @@ func (o Options) services(ctx context.Context, spec *platform.Spec) error {
 	if image, err = o.local(images.Ref(o.Run.ObjectStorage.Image), images.RoleService); err != nil {
 		return err
 	}
-	e = spec.ObjectStorage
+	e := spec.ObjectStorage
 	objects, err := minio.Run(ctx, image, place("minio"), minio.WithRoot("bench-root", e.Secret),
 		minio.WithBucket(e.Bucket), minio.WithUser(e.User, e.Secret))
 	if err != nil {

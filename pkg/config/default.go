@@ -2,6 +2,9 @@ package config
 
 import "time"
 
+// databaseImages are the images of the kinds of database where none is named.
+var databaseImages = map[string]string{"postgres": "postgres:15", "mysql": "mysql:9.7"}
+
 // Default returns the run that an empty run file describes: the reference
 // platform on a kind cluster of one node.
 func Default() Run {
@@ -16,7 +19,7 @@ func Default() Run {
 			DAGDelivery:    "mounted",
 			Logs:           "object-storage",
 		},
-		Database: Database{Kind: "postgres", Image: "postgres:15"},
+		Database: Database{Kind: "postgres", Image: databaseImages["postgres"]},
 		ObjectStorage: ObjectStorage{
 			Kind: "minio",
 			// The last image that upstream published; later releases are source only.

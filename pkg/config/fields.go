@@ -91,9 +91,11 @@ var fields = []field{
 		doc: "Values for the chart. They win over airworthy's own."},
 
 	{path: "database", kind: section, doc: "The metadata database."},
-	{path: "database.kind", kind: text, enum: []string{"postgres"}, doc: "Kind of database."},
+	{path: "database.kind", kind: text, enum: []string{"postgres", "mysql"}, doc: "Kind of database."},
 	{path: "database.image", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
-		doc: "Image of the database, by upstream's name."},
+		doc: "Image of the database, by upstream's name. Where it is left out, it is that of the kind: postgres:15 or mysql:9.7."},
+	{path: "database.secret", kind: text, pattern: labelPattern, optional: true, must: labelMust + "63 characters", mend: labelMend,
+		doc: "Name of a Secret that is made before the platform, and that the platform is given instead of the connection itself. Empty: the chart gets the connection as a value."},
 
 	{path: "objectStorage", kind: section, doc: "Where remote task logs go."},
 	{path: "objectStorage.kind", kind: text, enum: []string{"minio", "none"},

@@ -35,6 +35,18 @@ func TestParseReadsWhatIsGivenAndKeepsDefaults(t *testing.T) {
 			},
 		},
 		{
+			name: "a database without an image has that of its kind",
+			yaml: "database: {kind: mysql, secret: metadata}\n",
+			want: func(r *Run) {
+				r.Database = Database{Kind: "mysql", Image: "mysql:9.7", Secret: "metadata"}
+			},
+		},
+		{
+			name: "a database's image that is given", yaml: "database: {image: \"example.org/db:1\"}\n",
+			sets: []string{"database.kind=mysql"},
+			want: func(r *Run) { r.Database = Database{Kind: "mysql", Image: "example.org/db:1"} },
+		},
+		{
 			name: "anchors and merge keys",
 			yaml: "platform:\n  values:\n    small: &small {cpu: 1, memory: 1Gi}\n    one: *small\n    two:\n      <<: *small\n      cpu: 2\n    three:\n      <<: [{disk: 5}, *small]\n",
 			want: func(r *Run) {
@@ -137,10 +149,10 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			want: []string{`run.yaml:2:1: name: must be a lower case DNS label of at most 24 characters (got "a234567890123456789012345"): use a-z, 0-9 and -, beginning and ending with a letter or digit`},
 		},
 		{
-			name: "enums", yaml: "profile: cor\ndatabase: {kind: mysql}\nplatform: {executor: CeleryExecutor}\n",
+			name: "enums", yaml: "profile: cor\ndatabase: {kind: mariadb}\nplatform: {executor: CeleryExecutor}\n",
 			want: []string{
 				`run.yaml:2:1: profile: must be one of core, extended (got "cor"): did you mean core?`,
-				`run.yaml:3:12: database.kind: must be postgres (got "mysql"): nothing else is supported by this version`,
+				`run.yaml:3:12: database.kind: must be one of postgres, mysql (got "mariadb"): choose one of these`,
 				`run.yaml:4:12: platform.executor: must be KubernetesExecutor (got "CeleryExecutor"): nothing else is supported by this version`,
 			},
 		},

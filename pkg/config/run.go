@@ -36,8 +36,9 @@ type Platform struct {
 
 // Database is the metadata database.
 type Database struct {
-	Kind  string `yaml:"kind" json:"kind"`   // postgres
-	Image string `yaml:"image" json:"image"` // such as postgres:15
+	Kind   string `yaml:"kind" json:"kind"`     // postgres | mysql
+	Image  string `yaml:"image" json:"image"`   // such as postgres:15; the default is the kind's
+	Secret string `yaml:"secret" json:"secret"` // name of a Secret to configure the connection through; empty for none
 }
 
 // ObjectStorage is where remote task logs go.

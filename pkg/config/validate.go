@@ -18,6 +18,7 @@ func (r *reader) validate() {
 	}
 	r.validatePlatform()
 	r.validateMetrics()
+	r.validateDatabase()
 	r.validateCluster()
 	r.validateImages()
 	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
@@ -45,6 +46,13 @@ func (r *reader) validateMetrics() {
 	if r.sound("metrics.kind", "platform.adapter") && r.run.Metrics.Kind != "none" && r.run.Platform.Adapter != "reference" {
 		r.at("metrics.kind", "metrics.kind", must("none where platform.adapter is "+r.run.Platform.Adapter, strconv.Quote(r.run.Metrics.Kind),
 			"delete it, this version measures the reference platform alone"))
+	}
+}
+
+// validateDatabase gives a database without an image that of its kind.
+func (r *reader) validateDatabase() {
+	if _, given := r.where["database.image"]; !given && r.sound("database.kind") {
+		r.run.Database.Image = databaseImages[r.run.Database.Kind]
 	}
 }
 

@@ -24,7 +24,8 @@ const (
 	FeatureVolumeLogs         Feature = "volume-logs"
 	FeatureMountedDAGs        Feature = "mounted-dags" // DAG files can be changed while the platform runs
 	FeatureDatabaseAccess     Feature = "database-access"
-	FeatureMetrics            Feature = "metrics" // exported for a Prometheus that the suite can ask
+	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
+	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret
 )
 
 // Outcome is how one attempt at a check ended.

@@ -38,13 +38,13 @@ func (s *Session) StoredLog(ctx context.Context, ref airflow.TaskRef) ([]byte, e
 func (s *Session) DatabaseRevision(ctx context.Context) (string, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	conn, err := standing.ConnectDatabase(ctx, s.suite.clients.database)
+	db, err := standing.ConnectDatabase(ctx, s.Asked().Database.Kind, s.suite.clients.database)
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close(ctx)
+	defer db.Close()
 	var revision string
-	if err := conn.QueryRow(ctx, "SELECT version_num FROM alembic_version").Scan(&revision); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT version_num FROM alembic_version").Scan(&revision); err != nil {
 		return "", fmt.Errorf("read the database's revision: %w", err)
 	}
 	s.fact("database-revision", revision)

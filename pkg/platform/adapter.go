@@ -36,7 +36,7 @@ func (s Spec) Validate() error {
 	oneOf(s.Executor, "executor", "KubernetesExecutor")
 	oneOf(s.DAGDelivery, "DAG delivery", DAGsMounted, DAGsBaked)
 	oneOf(s.LogStore, "log store", LogsObjectStorage, LogsVolume)
-	oneOf(s.Database.Kind, "database kind", "postgres")
+	oneOf(s.Database.Kind, "database kind", DatabasePostgres, DatabaseMySQL)
 	if s.LogStore == LogsObjectStorage {
 		need(s.ObjectStorage.FromPod, "object storage address")
 		need(s.ObjectStorage.Bucket, "object storage bucket")
@@ -47,12 +47,14 @@ func (s Spec) Validate() error {
 	return nil
 }
 
-// The choices of Spec.DAGDelivery and Spec.LogStore.
+// The choices of Spec.DAGDelivery, Spec.LogStore and DatabaseSpec.Kind.
 const (
 	DAGsMounted       = "mounted"
 	DAGsBaked         = "baked"
 	LogsObjectStorage = "object-storage"
 	LogsVolume        = "volume"
+	DatabasePostgres  = "postgres"
+	DatabaseMySQL     = "mysql"
 )
 
 // Image is the Airflow image in two parts.
@@ -68,10 +70,19 @@ func (s Spec) Image() (repository, tag string) {
 	return image, "latest"
 }
 
-// DatabaseURL is the metadata database as SQLAlchemy wants it.
+// DatabaseSecretKey is the key of the connection string in DatabaseSpec.Secret;
+// the official chart knows no other.
+const DatabaseSecretKey = "connection"
+
+// DatabaseURL is the metadata database as SQLAlchemy wants it. User and password
+// are quoted: either may hold what separates the parts of a URL.
 func (s Spec) DatabaseURL() string {
 	e := s.Database.Endpoint
 	u := url.URL{Scheme: "postgresql+psycopg2", Host: e.FromPod, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
+	if s.Database.Kind == DatabaseMySQL {
+		// The driver's own default is a character set of three bytes or one.
+		u.Scheme, u.RawQuery = "mysql+mysqldb", "charset=utf8mb4"
+	}
 	return u.String()
 }
 

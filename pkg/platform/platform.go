@@ -43,8 +43,12 @@ type Spec struct {
 
 // DatabaseSpec is the metadata database that the platform connects to.
 type DatabaseSpec struct {
-	Kind     string // postgres
+	Kind     string // postgres | mysql
 	Endpoint service.Endpoint
+	// Secret, when set, is made in the namespace before anything else, with the
+	// connection string under DatabaseSecretKey, and the chart is given its name
+	// in place of the connection.
+	Secret string
 }
 
 // MetricsSpec says whether the platform exports metrics for a Prometheus operator.

@@ -159,12 +159,12 @@ func (r *Runner) execSQL(ctx context.Context, statements string) error {
 		return err
 	}
 	defer closing()
-	conn, err := standing.ConnectDatabase(ctx, database)
+	db, err := standing.ConnectDatabase(ctx, r.Stack.Handoff.Run.Database.Kind, database)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.PgConn().Exec(ctx, statements).ReadAll(); err != nil {
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, statements); err != nil {
 		return fmt.Errorf("change the database: %w", err)
 	}
 	return nil

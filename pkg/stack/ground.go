@@ -11,8 +11,10 @@ import (
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
+	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/minio"
+	"github.com/airworthy/airworthy/pkg/service/mysql"
 	"github.com/airworthy/airworthy/pkg/service/postgres"
 )
 
@@ -80,15 +82,27 @@ func (u *up) upDatabase(ctx context.Context) func(func(string)) error {
 		if err != nil {
 			return err
 		}
-		waiting("postgres to answer")
-		handle, err := postgres.Run(ctx, image.Local, u.placement("postgres"),
-			postgres.WithCredentials(u.h.Database.User, u.h.Database.Secret), postgres.WithDatabase(u.h.Database.Database))
+		kind := u.Run.Database.Kind
+		waiting(kind + " to answer")
+		handle, err := RunDatabase(ctx, kind, image.Local, u.placement(kind), u.h.Database)
 		if err != nil {
 			return fmt.Errorf("start the database: %w", err)
 		}
 		u.h.Database = handle.Endpoint()
 		return nil
 	}
+}
+
+// RunDatabase starts a database of a kind for the user, password and database
+// of an endpoint.
+func RunDatabase(ctx context.Context, kind, image string, place service.Placement, e service.Endpoint) (service.Handle, error) {
+	switch kind {
+	case platform.DatabasePostgres:
+		return postgres.Run(ctx, image, place, postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database))
+	case platform.DatabaseMySQL:
+		return mysql.Run(ctx, image, place, mysql.WithCredentials(e.User, e.Secret), mysql.WithDatabase(e.Database))
+	}
+	return nil, fmt.Errorf("database.kind %q is not known", kind)
 }
 
 func (u *up) upObjectStorage(ctx context.Context) func(func(string)) error {

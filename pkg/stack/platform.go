@@ -71,7 +71,7 @@ func specOf(h Handoff) platform.Spec {
 		AirflowImage: h.AirflowImage, Executor: run.Platform.Executor,
 		DAGDelivery: run.Platform.DAGDelivery, LogStore: run.Platform.Logs, KeepPods: run.Platform.KeepPods,
 		Values: run.Platform.Values, DAGs: dags.Files(),
-		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database)},
+		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret},
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,
 		FernetKey: h.FernetKey, JWTSecret: h.JWTSecret, APISecretKey: h.APISecretKey,

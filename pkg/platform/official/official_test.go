@@ -74,6 +74,37 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestDatabase(t *testing.T) {
+	for _, row := range []struct {
+		name       string
+		change     func(*platform.Spec)
+		secretName any
+		secret     any // what the release itself makes
+	}{
+		{"postgres by values", func(*platform.Spec) {}, nil, nil},
+		{"postgres by secret", func(s *platform.Spec) { s.Database.Secret = "metadata" }, "metadata", nil},
+		{"mysql", func(s *platform.Spec) { s.Database.Kind, s.Database.Endpoint.FromPod = platform.DatabaseMySQL, "db:3306" }, "flight-metadata-url",
+			`connection: "mysql+mysqldb://airflow:p%40ss%2Fword@db:3306/airflow?charset=utf8mb4"`},
+		{"mysql by secret", func(s *platform.Spec) { s.Database.Kind, s.Database.Secret = platform.DatabaseMySQL, "metadata" }, "metadata", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := spec()
+			row.change(&s)
+			got := Values(s)
+			if name := got["data"].(values)["metadataSecretName"]; name != row.secretName {
+				t.Errorf("metadataSecretName is %v, want %v", name, row.secretName)
+			}
+			var secret any
+			if made, ok := got["extraSecrets"].(values)["flight-metadata-url"].(values); ok {
+				secret = made["stringData"]
+			}
+			if secret != row.secret {
+				t.Errorf("the release makes %v, want %v", secret, row.secret)
+			}
+		})
+	}
+}
+
 func TestPlanOfTheRealChart(t *testing.T) {
 	if *chart == "" {
 		t.Skip("no -chart")
@@ -83,6 +114,8 @@ func TestPlanOfTheRealChart(t *testing.T) {
 		change func(*platform.Spec)
 	}{
 		{"mounted, object storage", func(*platform.Spec) {}},
+		{"mysql", func(s *platform.Spec) { s.Database.Kind = platform.DatabaseMySQL }},
+		{"a secret", func(s *platform.Spec) { s.Database.Secret = "metadata" }},
 		{"baked, volume", func(s *platform.Spec) {
 			s.DAGDelivery, s.LogStore, s.NodePort = platform.DAGsBaked, platform.LogsVolume, 0
 		}},

@@ -29,7 +29,6 @@ func Values(spec platform.Spec) values {
 		"fernetKey":                spec.FernetKey,
 		"jwtSecret":                spec.JWTSecret,
 		"apiSecretKey":             spec.APISecretKey,
-		"data":                     values{"metadataConnection": database(spec)},
 		"config":                   config(spec),
 		"dags":                     values{"persistence": values{"enabled": spec.DAGDelivery == platform.DAGsMounted, "size": "128Mi"}},
 		"logs":                     values{"persistence": values{"enabled": spec.LogStore == platform.LogsVolume, "size": "1Gi"}},
@@ -43,6 +42,7 @@ func Values(spec platform.Spec) values {
 		"redis":      values{"enabled": false},
 		"statsd":     values{"enabled": false},
 	}
+	addDatabase(out, spec)
 	if spec.LogStore == platform.LogsObjectStorage {
 		addLogConnection(out, spec)
 	}
@@ -50,6 +50,32 @@ func Values(spec platform.Spec) values {
 		addSeeds(out, spec)
 	}
 	return out
+}
+
+// addDatabase gives the connection as the chart's own values where they can say
+// it. They have no place for MySQL's character set, so that goes through a
+// Secret of the release, and so does everything where a Secret is asked for.
+func addDatabase(out values, spec platform.Spec) {
+	switch {
+	case spec.Database.Secret != "":
+		out["data"] = values{"metadataSecretName": spec.Database.Secret}
+	case spec.Database.Kind == platform.DatabaseMySQL:
+		name := spec.Release + "-metadata-url"
+		out["data"] = values{"metadataSecretName": name}
+		addSecret(out, name, platform.DatabaseSecretKey, spec.DatabaseURL())
+	default:
+		out["data"] = values{"metadataConnection": database(spec)}
+	}
+}
+
+// addSecret puts a Secret of one key into the release.
+func addSecret(out values, name, key, content string) {
+	extra, ok := out["extraSecrets"].(values)
+	if !ok {
+		extra = values{}
+		out["extraSecrets"] = extra
+	}
+	extra[name] = values{"useHelmHooks": false, "stringData": literal(key + ": " + quote(content))}
 }
 
 func database(spec platform.Spec) values {
@@ -128,10 +154,7 @@ func addLogConnection(out values, spec platform.Spec) {
 		panic(fmt.Sprintf("a map of strings did not marshal: %v", err))
 	}
 	secret := spec.Release + "-task-logs"
-	out["extraSecrets"] = values{secret: values{
-		"useHelmHooks": false,
-		"stringData":   literal("connection: " + quote(string(connection))),
-	}}
+	addSecret(out, secret, "connection", string(connection))
 	out["secret"] = []any{values{"envName": "AIRFLOW_CONN_TASK_LOGS", "secretName": secret, "secretKey": "connection"}}
 }
 

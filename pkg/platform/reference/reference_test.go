@@ -54,6 +54,11 @@ func TestGolden(t *testing.T) {
 			s.Metrics = platform.MetricsSpec{Enabled: true, ExporterImage: "prom/statsd-exporter:v0.31.0", Dashboards: map[string]string{"one.json": "{}"}}
 		}},
 		{"airflow-2", func(s *platform.Spec) { s.AirflowVersion = "2.11.0" }},
+		{"mysql-secret", func(s *platform.Spec) {
+			s.Database.Kind, s.Database.Endpoint.FromPod, s.Database.Secret = platform.DatabaseMySQL, "db:3306", "metadata"
+			s.Values = map[string]any{"extraEnv": []any{map[string]any{"name": "GREETING", "value": "hello"}}}
+		}},
+		{"airflow-2-secret", func(s *platform.Spec) { s.AirflowVersion, s.Database.Secret = "2.11.0", "metadata" }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := spec()
@@ -90,6 +95,27 @@ func firstDifference(got, want string) string {
 	return "the end of the shorter one"
 }
 
+// A connection that is given through a Secret is in nothing that is rendered.
+func TestDatabaseSecretHidesTheConnection(t *testing.T) {
+	s := spec()
+	s.Database.Secret = "metadata"
+	plan, err := New().Plan(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hidden := range []string{"p@ss", "p%40ss", "psycopg2://air"} {
+		if strings.Contains(plan.Manifests, hidden) {
+			t.Errorf("the manifests hold %q", hidden)
+		}
+	}
+	if got := strings.Count(plan.Manifests, "name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"); got != 5 {
+		t.Errorf("%d containers read the connection from the Secret, want the four components and the migration", got)
+	}
+	if !slices.Contains(plan.Features, "database-secret") {
+		t.Errorf("features are %q", plan.Features)
+	}
+}
+
 func TestPlan(t *testing.T) {
 	plan, err := New().Plan(context.Background(), spec())
 	if err != nil {
@@ -116,8 +142,8 @@ func TestPlanRefuses(t *testing.T) {
 		change func(*platform.Spec)
 		want   []string
 	}{
-		{"every mistake at once", func(s *platform.Spec) { s.Release, s.Executor, s.Database.Kind = "", "CeleryExecutor", "mysql" },
-			[]string{"release name is empty", `executor "CeleryExecutor" is not known: use KubernetesExecutor`, `database kind "mysql" is not known: use postgres`}},
+		{"every mistake at once", func(s *platform.Spec) { s.Release, s.Executor, s.Database.Kind = "", "CeleryExecutor", "sqlite" },
+			[]string{"release name is empty", `executor "CeleryExecutor" is not known: use KubernetesExecutor`, `database kind "sqlite" is not known: use postgres or mysql`}},
 		{"a value that the chart does not know", func(s *platform.Spec) { s.Values = map[string]any{"replicas": 2} },
 			[]string{"additional properties 'replicas' not allowed"}},
 		{"a missing chart", func(s *platform.Spec) { s.ChartPath = "nowhere.tgz" },

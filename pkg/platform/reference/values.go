@@ -14,7 +14,7 @@ func Values(spec platform.Spec) map[string]any {
 		"image":          map[string]any{"repository": repository, "tag": tag},
 		"executor":       spec.Executor,
 		"labels":         map[string]any{environment.LabelStack: spec.Stack},
-		"database":       map[string]any{"url": spec.DatabaseURL()},
+		"database":       database(spec),
 		"secrets": map[string]any{
 			"fernetKey": spec.FernetKey, "jwtSecret": spec.JWTSecret, "apiSecretKey": spec.APISecretKey,
 		},
@@ -26,6 +26,13 @@ func Values(spec platform.Spec) map[string]any {
 		"metrics":   metrics(spec),
 	}
 	return values
+}
+
+func database(spec platform.Spec) map[string]any {
+	if spec.Database.Secret != "" {
+		return map[string]any{"secretName": spec.Database.Secret, "secretKey": platform.DatabaseSecretKey}
+	}
+	return map[string]any{"url": spec.DatabaseURL()}
 }
 
 func dagFiles(spec platform.Spec) map[string]any {

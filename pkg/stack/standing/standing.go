@@ -4,15 +4,11 @@
 package standing
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/evidence"
@@ -63,17 +59,3 @@ const (
 // RecordedLogs is the folder with the logs of a pod's containers:
 // CONTAINER.log, and CONTAINER.N.log for its Nth restart.
 func RecordedLogs(pod string) evidence.File { return evidence.File("cluster/logs/" + pod) }
-
-// ConnectDatabase opens a connection of this process to a metadata database.
-// The caller closes it.
-func ConnectDatabase(ctx context.Context, e service.Endpoint) (*pgx.Conn, error) {
-	if e.FromHost == "" {
-		return nil, errors.New("connect to the metadata database: it has no address on this machine")
-	}
-	address := url.URL{Scheme: "postgres", Host: e.FromHost, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
-	conn, err := pgx.Connect(ctx, address.String())
-	if err != nil {
-		return nil, fmt.Errorf("connect to the metadata database: %w", err)
-	}
-	return conn, nil
-}

@@ -89,8 +89,15 @@ func (a Adapter) request(spec platform.Spec) (helm.Source, helm.Request, error) 
 	}
 	return src, helm.Request{
 		Release: spec.Release, Namespace: spec.Namespace,
-		Values: Merge(spec.Values, a.Values(spec)), Labels: labels(spec), Overlays: spec.Overlays,
+		Values: Merge(spec.Values, a.Values(spec)), Labels: labels(spec), Overlays: spec.Overlays, Secrets: secrets(spec),
 	}, nil
+}
+
+func secrets(spec platform.Spec) map[string]map[string]string {
+	if spec.Database.Secret == "" {
+		return nil
+	}
+	return map[string]map[string]string{spec.Database.Secret: {platform.DatabaseSecretKey: spec.DatabaseURL()}}
 }
 
 // Merge returns values of which the winner's take precedence, changing neither.
@@ -157,6 +164,9 @@ func features(spec platform.Spec) []conformance.Feature {
 	}
 	if spec.DAGDelivery == platform.DAGsMounted {
 		out = append(out, conformance.FeatureMountedDAGs)
+	}
+	if spec.Database.Secret != "" {
+		out = append(out, conformance.FeatureDatabaseSecret)
 	}
 	slices.Sort(out)
 	return out

@@ -68,7 +68,7 @@ func (c *Client) Status(namespace, name string) (status release.Status, found bo
 // Install installs r and returns once all of its workloads are ready, with the
 // release's revision. It fails as soon as one of them cannot become ready.
 func (c *Client) Install(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress) (int, error) {
-	if err := c.ensureNamespace(ctx, r); err != nil {
+	if err := errors.Join(c.ensureNamespace(ctx, r), c.ensureSecrets(ctx, r)); err != nil {
 		return 0, err
 	}
 	return c.apply(ctx, r, timeout, progress, func(ctx context.Context, cfg *action.Configuration) (*release.Release, error) {
@@ -83,6 +83,9 @@ func (c *Client) Install(ctx context.Context, r Rendered, timeout time.Duration,
 
 // Upgrade moves an installed release to r; the same promises as Install.
 func (c *Client) Upgrade(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress) (int, error) {
+	if err := c.ensureSecrets(ctx, r); err != nil {
+		return 0, err
+	}
 	return c.apply(ctx, r, timeout, progress, func(ctx context.Context, cfg *action.Configuration) (*release.Release, error) {
 		run := action.NewUpgrade(cfg)
 		run.Namespace = r.Namespace
@@ -154,6 +157,26 @@ func (c *Client) ensureNamespace(ctx context.Context, r Rendered) error {
 	}
 	if err != nil {
 		return fmt.Errorf("create namespace %s: %w", r.Namespace, err)
+	}
+	return nil
+}
+
+// ensureSecrets makes the secrets that the release is told the names of, with
+// the release's labels; one that is there is given the content that is wanted.
+func (c *Client) ensureSecrets(ctx context.Context, r Rendered) error {
+	for name, content := range r.Secrets {
+		secret := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.Namespace, Labels: r.Labels},
+			Type:       corev1.SecretTypeOpaque, StringData: content,
+		}
+		secrets := c.kube.CoreV1().Secrets(r.Namespace)
+		_, err := secrets.Create(ctx, secret, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			_, err = secrets.Update(ctx, secret, metav1.UpdateOptions{})
+		}
+		if err != nil {
+			return fmt.Errorf("make secret %s: %w", name, err)
+		}
 	}
 	return nil
 }

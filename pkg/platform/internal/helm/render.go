@@ -30,6 +30,9 @@ type Request struct {
 	Upgrade     bool              // render as for an upgrade
 	Labels      map[string]string // put on every object and pod template
 	Overlays    []platform.Overlay
+	// Secrets are made before the release, by name and key, and are none of it:
+	// the chart is only told their names.
+	Secrets map[string]map[string]string
 }
 
 // Rendered is a chart as objects, hooks among them, labels and overlays
@@ -39,6 +42,7 @@ type Rendered struct {
 	Namespace string
 	Objects   []*unstructured.Unstructured // sorted by kind and name
 	Labels    map[string]string
+	Secrets   map[string]map[string]string
 	chart     *chart.Chart // literal templates: the objects above
 	values    map[string]any
 }
@@ -62,7 +66,7 @@ func Render(ctx context.Context, src Source, r Request) (Rendered, error) {
 	sort.SliceStable(objects, func(i, j int) bool {
 		return objects[i].GetKind()+"/"+objects[i].GetName() < objects[j].GetKind()+"/"+objects[j].GetName()
 	})
-	out := Rendered{Release: r.Release, Namespace: r.Namespace, Objects: objects, Labels: r.Labels, values: r.Values}
+	out := Rendered{Release: r.Release, Namespace: r.Namespace, Objects: objects, Labels: r.Labels, Secrets: r.Secrets, values: r.Values}
 	out.chart, err = freeze(src.Chart, objects)
 	return out, err
 }

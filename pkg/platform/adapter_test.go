@@ -1,0 +1,28 @@
+package platform_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/airworthy/airworthy/pkg/platform"
+	"github.com/airworthy/airworthy/pkg/service"
+)
+
+// What separates the parts of a URL may be in any of them (apache/airflow#16004).
+func TestDatabaseURLQuotes(t *testing.T) {
+	const password = "p@:/?#% +'&"
+	for _, row := range []struct{ kind, want string }{
+		{platform.DatabasePostgres, "postgresql+psycopg2://air%40flow:p%40%3A%2F%3F%23%25%20+%27&@db:1/meta"},
+		{platform.DatabaseMySQL, "mysql+mysqldb://air%40flow:p%40%3A%2F%3F%23%25%20+%27&@db:1/meta?charset=utf8mb4"},
+	} {
+		s := platform.Spec{Database: platform.DatabaseSpec{Kind: row.kind, Endpoint: service.Endpoint{
+			FromPod: "db:1", Database: "meta", User: "air@flow", Secret: password}}}
+		if got := s.DatabaseURL(); got != row.want {
+			t.Errorf("%s: %s\nwant %s", row.kind, got, row.want)
+		}
+		back, err := url.Parse(s.DatabaseURL())
+		if got, _ := back.User.Password(); err != nil || got != password {
+			t.Errorf("%s: the password reads back as %q (%v)", row.kind, got, err)
+		}
+	}
+}
