@@ -8,6 +8,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/minio"
@@ -20,10 +21,13 @@ func servicesInside(run config.Run) bool { return run.Cluster.Kind == environmen
 
 // servicesAddon is the add-on of both, and the names of its services.
 const (
-	servicesAddon  = "services"
-	insidePostgres = "postgres"
-	insideMinio    = "minio"
+	servicesAddon = "services"
+	insideMinio   = "minio"
 )
+
+// insideDatabase are the ports of the services of databases, which are called
+// as the kind is.
+var insideDatabase = map[string]int{platform.DatabasePostgres: 5432, platform.DatabaseMySQL: 3306}
 
 // insideServices describes the add-on that runs the services.
 func insideServices(h Handoff) addon.Addon {
@@ -36,7 +40,7 @@ func insideServices(h Handoff) addon.Addon {
 	}
 	return addon.Addon{Name: servicesAddon, Values: map[string]any{
 		"database": map[string]any{
-			"image": h.Run.Database.Image, "name": h.Database.Database,
+			"kind": h.Run.Database.Kind, "image": h.Run.Database.Image, "name": h.Database.Database,
 			"user": h.Database.User, "password": h.Database.Secret,
 		},
 		"objectStorage": storage,
@@ -62,7 +66,7 @@ func (u *up) upInside(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("run the services in the cluster: %w", err)
 		}
-		u.h.Database = inside(u.h, u.h.Database, insidePostgres, 5432)
+		u.h.Database = inside(u.h, u.h.Database, u.Run.Database.Kind, insideDatabase[u.Run.Database.Kind])
 		if u.Run.ObjectStorage.Kind != "minio" {
 			return nil
 		}

@@ -83,7 +83,9 @@ func TestDatabase(t *testing.T) {
 	}{
 		{"postgres by values", func(*platform.Spec) {}, nil, nil},
 		{"postgres by secret", func(s *platform.Spec) { s.Database.Secret = "metadata" }, "metadata", nil},
-		{"mysql", func(s *platform.Spec) { s.Database.Kind, s.Database.Endpoint.FromPod = platform.DatabaseMySQL, "db:3306" }, "flight-metadata-url",
+		{"mysql", func(s *platform.Spec) {
+			s.Database.Kind, s.Database.Endpoint.FromPod = platform.DatabaseMySQL, "db:3306"
+		}, "flight-metadata-url",
 			`connection: "mysql+mysqldb://airflow:p%40ss%2Fword@db:3306/airflow?charset=utf8mb4"`},
 		{"mysql by secret", func(s *platform.Spec) { s.Database.Kind, s.Database.Secret = platform.DatabaseMySQL, "metadata" }, "metadata", nil},
 	} {
