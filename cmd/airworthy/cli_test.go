@@ -261,7 +261,7 @@ func TestVerifySeesAChange(t *testing.T) {
 
 func TestReportWritesWhatIsMissing(t *testing.T) {
 	dir := flown(t, conformance.Passed)
-	for _, f := range []string{"report.md", "report.yaml", "junit.xml", "SHA256SUMS", "facts.json"} {
+	for _, f := range []string{"report.md", "report.yaml", "junit.xml", "report.html", "SHA256SUMS", "facts.json"} {
 		if err := os.Remove(filepath.Join(dir, f)); err != nil {
 			t.Fatal(err)
 		}
@@ -272,5 +272,22 @@ func TestReportWritesWhatIsMissing(t *testing.T) {
 	}
 	if code, out, errs = call(t, "verify", dir); code != 0 {
 		t.Errorf("verify after report: exit code %d; got %s%s", code, out, errs)
+	}
+}
+
+func TestReportFormats(t *testing.T) {
+	dir := flown(t, conformance.Passed)
+	for _, tc := range []struct{ format, begins string }{
+		{"markdown", "# local-"}, {"html", "<!DOCTYPE html>"}, {"yaml", "apiVersion: airworthy.dev/report/v1"}, {"junit", "<?xml"},
+	} {
+		t.Run(tc.format, func(t *testing.T) {
+			code, out, errs := call(t, "report", dir, "--format", tc.format)
+			if code != 0 || !strings.HasPrefix(out, tc.begins) {
+				t.Errorf("exit code %d; got %.80s%s", code, out, errs)
+			}
+		})
+	}
+	if code, _, errs := call(t, "report", dir, "--format", "pdf"); code != exitUsage || !strings.Contains(errs, "use one of markdown, html, yaml, junit") {
+		t.Errorf("exit code %d; got %s", code, errs)
 	}
 }

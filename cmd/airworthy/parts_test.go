@@ -195,6 +195,7 @@ verdict: not-conformant - 1 check failed: executor.xcom
   left out by hand: 1 checks
 airworthy itself: at most 150.0 MB of memory, 4.2 s of processor time (3.1% of the machine's during the run)
 how long: set-up 60.0s, checks 90.5s, total 150.5s
+report: out/local-1/report.html
 run directory: out/local-1
 1 passed, 1 failed, 1 missing, 1 skipped, 1 unsupported
 `

@@ -59,8 +59,13 @@ func must(err error) {
 
 // formats adds -o to a command that prints a list.
 func formats(cmd *cobra.Command, into *string, allowed ...string) {
-	cmd.Flags().StringVarP(into, "output", "o", allowed[0], "format: "+join(allowed, "|"))
-	must(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp)))
+	format(cmd, "output", "o", into, allowed...)
+}
+
+// format adds a flag that names one of the formats, the first being the default.
+func format(cmd *cobra.Command, flag, short string, into *string, allowed ...string) {
+	cmd.Flags().StringVarP(into, flag, short, allowed[0], "format: "+join(allowed, "|"))
+	must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp)))
 	previous := cmd.PreRunE
 	cmd.PreRunE = func(c *cobra.Command, args []string) error {
 		for _, f := range allowed {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+	"github.com/airworthy/airworthy/pkg/evidence"
 )
 
 // phase is one part of the whole run, for the end of the output.
@@ -45,6 +46,7 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	fmt.Fprintf(w, "airworthy itself: at most %s of memory, %.1f s of processor time%s\n",
 		bytesText(doc.Harness.MaxRSSBytes), doc.Harness.CPUSeconds, shareText(doc.Harness.CPUShare))
 	fmt.Fprintf(w, "how long: %s\n", phasesText(phases))
+	fmt.Fprintf(w, "report: %s/%s\n", dir, evidence.ReportHTML)
 	fmt.Fprintf(w, "run directory: %s\n", dir)
 	fmt.Fprintln(w, countsLine(doc.Counts))
 }

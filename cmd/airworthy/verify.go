@@ -61,14 +61,22 @@ func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
+// reportFiles are the files that hold the formats of the report.
+var reportFiles = map[string]evidence.File{
+	"markdown": evidence.ReportMarkdown, "html": evidence.ReportHTML, "yaml": evidence.ReportYAML, "junit": evidence.ReportJUnit,
+}
+
 func (a *app) reportCommand() *cobra.Command {
-	return &cobra.Command{
+	var as string
+	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Print the report of a run, and write it where it is missing",
-		Long: `report prints report.md of a run directory. Where the run was cut short before
-its reports were written, they are made from the files now. The exit code is 0:
-verify gives the verdict's.`,
-		Example:           "  airworthy report out/local-20260102T150405Z",
+		Long: `report prints the report of a run directory: report.md, or another format of it.
+report.html is one page with the evidence in it, for a browser. Where the run was
+cut short before its reports were written, all of them are made from the files
+now. The exit code is 0: verify gives the verdict's.`,
+		Example: `  airworthy report out/local-20260102T150405Z
+  airworthy report out/local-20260102T150405Z --format html > report.html`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: completeDirs,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -82,7 +90,7 @@ verify gives the verdict's.`,
 			if err := completeReport(dir); err != nil {
 				return err
 			}
-			text, err := dir.ReadFile(evidence.ReportMarkdown)
+			text, err := dir.ReadFile(reportFiles[as])
 			if err != nil {
 				return err
 			}
@@ -90,13 +98,17 @@ verify gives the verdict's.`,
 			return err
 		},
 	}
+	format(cmd, "format", "", &as, "markdown", "html", "yaml", "junit")
+	return cmd
 }
 
 // completeReport writes the reports of a run that did not come to it. A run
 // that has all of them is left as it was sealed.
 func completeReport(dir *evidence.Dir) error {
 	var missing []string
-	for _, f := range []evidence.File{evidence.ReportYAML, evidence.ReportMarkdown, evidence.ReportJUnit, evidence.SumsFile} {
+	for _, f := range []evidence.File{
+		evidence.ReportYAML, evidence.ReportMarkdown, evidence.ReportJUnit, evidence.ReportHTML, evidence.SumsFile,
+	} {
 		if _, err := os.Stat(dir.Abs(f)); errors.Is(err, os.ErrNotExist) {
 			missing = append(missing, string(f))
 		} else if err != nil {

@@ -22,6 +22,7 @@ const (
 	ReportYAML     File = "report.yaml"
 	ReportMarkdown File = "report.md"
 	ReportJUnit    File = "junit.xml"
+	ReportHTML     File = "report.html"
 	SumsFile       File = "SHA256SUMS"
 )
 

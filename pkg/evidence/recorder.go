@@ -24,6 +24,7 @@ type Record struct {
 	Reason   string        `json:"reason,omitempty"`
 	Started  time.Time     `json:"started"`
 	Took     time.Duration `json:"took"`               // nanoseconds
+	Process  int           `json:"process,omitempty"`  // which of the parallel processes ran it, from 1; 0 when not known
 	Evidence []string      `json:"evidence,omitempty"` // paths relative to the run directory
 }
 

@@ -186,7 +186,9 @@ func (s *Suite) Record(report ginkgo.SpecReport) {
 	}
 	s.clients.recordTo(nil)
 	outcome, reason := outcomeOf(report, session.blocked)
-	record := evidence.Record{Outcome: string(outcome), Reason: reason, Started: report.StartTime.UTC(), Took: report.RunTime}
+	record := evidence.Record{
+		Outcome: string(outcome), Reason: reason, Started: report.StartTime.UTC(), Took: report.RunTime, Process: report.ParallelProcess,
+	}
 	session.timeline(report)
 	if err := session.recorder.Finish(record); err != nil {
 		// Without its record the check counts as missing; say why where people look.

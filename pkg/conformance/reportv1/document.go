@@ -89,7 +89,9 @@ type Attempt struct {
 	Outcome conformance.Outcome `yaml:"outcome"`
 	Reason  string              `yaml:"reason,omitempty"`
 	Started string              `yaml:"started,omitempty"` // RFC 3339, UTC
+	Offset  *float64            `yaml:"offset,omitempty"`  // seconds from the start of the run; absent when not known
 	Seconds float64             `yaml:"seconds"`
+	Process int                 `yaml:"process,omitempty"` // which of the parallel processes ran it, from 1; absent when not known
 }
 
 // Durations are the timings in seconds, rounded to milliseconds.
@@ -149,12 +151,12 @@ func New(facts Facts, judged conformance.Report) Document {
 		d.Areas = append(d.Areas, Area{Name: a.Name, Verdict: a.Verdict, Counts: Counts(a.Counts)})
 	}
 	for _, j := range judged.Checks {
-		d.Checks = append(d.Checks, check(j))
+		d.Checks = append(d.Checks, check(j, facts.Started))
 	}
 	return d
 }
 
-func check(j conformance.Judged) Check {
+func check(j conformance.Judged, began time.Time) Check {
 	c := Check{
 		ID: j.Check.ID, Title: j.Check.Title, Level: j.Check.Level, Outcome: j.Outcome, Reason: j.Reason,
 		Decides: j.Decides, Seconds: seconds(j.Took), Evidence: j.Evidence,
@@ -163,9 +165,13 @@ func check(j conformance.Judged) Check {
 		c.Why = j.Check.Why
 	}
 	for _, r := range j.Attempts {
-		c.Attempts = append(c.Attempts, Attempt{
-			Number: r.Attempt, Outcome: r.Outcome, Reason: r.Reason, Started: stamp(r.Started), Seconds: seconds(r.Took),
-		})
+		a := Attempt{
+			Number: r.Attempt, Outcome: r.Outcome, Reason: r.Reason, Started: stamp(r.Started), Seconds: seconds(r.Took), Process: r.Process,
+		}
+		if !r.Started.IsZero() && !began.IsZero() {
+			a.Offset = new(seconds(r.Started.Sub(began)))
+		}
+		c.Attempts = append(c.Attempts, a)
 	}
 	return c
 }
@@ -267,3 +273,6 @@ func seconds(d time.Duration) float64 { return round(d.Seconds()) }
 
 // round keeps three decimals: more is noise, and other readers may print it otherwise.
 func round(f float64) float64 { return math.Round(f*1000) / 1000 }
+
+// Undecided counts the checks that neither passed nor failed, unsupported ones left out.
+func (c Counts) Undecided() int { return c.Blocked + c.Missing + c.Skipped + c.Contradictory }

@@ -80,7 +80,7 @@ func (m *page) tested(d Document) {
 		{"Object storage", text(t.ObjectStorage.Kind) + " " + version(t.ObjectStorage.Version, t.ObjectStorage.Image, t.Images)},
 		{"Features claimed", text(cmp.Or(strings.Join(t.Features, ", "), "none"))},
 		{"Profile", text(string(d.Profile))},
-		{"Run", listed(prefixed("from ", d.Timings.Started), prefixed("to ", d.Timings.Ended), clock(d.Timings.Seconds.Total))},
+		{"Run", listed(prefixed("from ", d.Timings.Started), prefixed("to ", d.Timings.Ended), Clock(d.Timings.Seconds.Total))},
 	}
 	if t.Airflow.Reported != "" && t.Airflow.Reported != t.Airflow.Asked {
 		rows[2][1] += fmt.Sprintf(" (**%s was asked for**)", text(t.Airflow.Asked))
@@ -195,13 +195,13 @@ func (m *page) areas(d Document) {
 		k := a.Counts
 		rows = append(rows, []string{
 			text(a.Name), cmp.Or(string(a.Verdict), "–"), number(k.Passed), number(k.Failed),
-			number(k.Blocked + k.Missing + k.Skipped + k.Contradictory), number(k.Unsupported),
+			number(k.Undecided()), number(k.Unsupported),
 		})
 	}
 	k := d.Counts
 	rows = append(rows, []string{
 		"**all**", "**" + string(d.Verdict) + "**", number(k.Passed), number(k.Failed),
-		number(k.Blocked + k.Missing + k.Skipped + k.Contradictory), number(k.Unsupported),
+		number(k.Undecided()), number(k.Unsupported),
 	})
 	m.table([]string{"Area", "Verdict", "Passed", "Failed", "Not decided", "Unsupported"}, rows)
 }
@@ -248,7 +248,7 @@ func (m *page) timings(d Document) {
 	m.line("")
 	var rows [][]string
 	for _, s := range d.Timings.Setup {
-		row := []string{"set-up: " + text(s.Name), clock(s.Offset), clock(s.Seconds)}
+		row := []string{"set-up: " + text(s.Name), Clock(s.Offset), Clock(s.Seconds)}
 		if s.Error != "" {
 			row[0] += " ❌ " + text(s.Error)
 		}
@@ -256,17 +256,17 @@ func (m *page) timings(d Document) {
 	}
 	t := d.Timings.Seconds
 	rows = append(rows,
-		[]string{"**set-up**", "", clock(t.Setup)},
-		[]string{"**checks**", "", clock(t.Checks)},
-		[]string{"**clean-up**", "", clock(t.Cleanup)},
-		[]string{"**total**", "", clock(t.Total)})
+		[]string{"**set-up**", "", Clock(t.Setup)},
+		[]string{"**checks**", "", Clock(t.Checks)},
+		[]string{"**clean-up**", "", Clock(t.Cleanup)},
+		[]string{"**total**", "", Clock(t.Total)})
 	m.table([]string{"Part", "Began after", "Took"}, rows)
-	m.line("%s", own(d.Harness))
+	m.line("%s", OwnUse(d.Harness))
 	m.line("")
 }
 
-// own says what airworthy itself used.
-func own(r Resources) string {
+// OwnUse says what airworthy itself used.
+func OwnUse(r Resources) string {
 	if r.MaxRSSBytes == 0 && r.CPUSeconds == 0 {
 		return "What airworthy itself used was not measured."
 	}
@@ -307,8 +307,8 @@ func code(s string) string {
 
 func number(n int) string { return fmt.Sprint(n) }
 
-// clock writes seconds as people read them.
-func clock(s float64) string {
+// Clock writes seconds as people read them.
+func Clock(s float64) string {
 	if s < 120 {
 		return fmt.Sprintf("%.1f s", s)
 	}

@@ -45,7 +45,7 @@ func facts() Facts {
 func record(check string, attempt int, o conformance.Outcome, reason string, evidence ...string) conformance.Record {
 	return conformance.Record{
 		Check: check, Attempt: attempt, Outcome: o, Reason: reason, Evidence: evidence,
-		Started: start.Add(100 * time.Second), Took: 12345678 * time.Microsecond,
+		Started: start.Add(100 * time.Second), Took: 12345678 * time.Microsecond, Process: 2,
 	}
 }
 

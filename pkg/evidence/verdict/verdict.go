@@ -8,16 +8,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/conformance/reporthtml"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
 	"github.com/airworthy/airworthy/pkg/evidence"
 )
 
 // Write stores the facts of a run, judges what its directory holds, writes
-// report.yaml, report.md and junit.xml, and seals the directory. It returns
+// report.yaml, report.md, junit.xml and report.html, and seals the directory. It returns
 // what the files say. Nothing may be written into the directory afterwards.
 func Write(dir *evidence.Dir, facts reportv1.Facts) (reportv1.Document, error) {
 	if facts.Run == "" {
@@ -121,7 +123,7 @@ func Records(dir *evidence.Dir) ([]conformance.Record, error) {
 	for _, r := range finished {
 		records = append(records, conformance.Record{
 			Check: r.Check, Attempt: r.Attempt, Outcome: conformance.Outcome(r.Outcome), Reason: r.Reason,
-			Started: r.Started, Took: r.Took, Evidence: r.Evidence,
+			Started: r.Started, Took: r.Took, Process: r.Process, Evidence: r.Evidence,
 		})
 	}
 	for _, i := range interrupted {
@@ -156,11 +158,13 @@ func render(dir *evidence.Dir) (reportv1.Document, []file, error) {
 	doc := reportv1.New(facts, judged)
 	yaml, yamlErr := reportv1.Marshal(doc)
 	junit, junitErr := reportv1.JUnit(doc)
+	page, pageErr := reporthtml.Page(doc, os.DirFS(dir.Path()))
 	return doc, []file{
 		{evidence.ReportYAML, yaml},
 		{evidence.ReportMarkdown, reportv1.Markdown(doc)},
 		{evidence.ReportJUnit, junit},
-	}, errors.Join(yamlErr, junitErr)
+		{evidence.ReportHTML, page},
+	}, errors.Join(yamlErr, junitErr, pageErr)
 }
 
 // firstDifference describes where two texts part, empty when nowhere.
@@ -181,5 +185,6 @@ func lineAt(lines []string, i int) string {
 	if i >= len(lines) {
 		return "absent"
 	}
-	return fmt.Sprintf("%q", lines[i])
+	// A line of report.html may hold a whole picture.
+	return fmt.Sprintf("%.200q", lines[i])
 }

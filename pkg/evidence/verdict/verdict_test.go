@@ -121,7 +121,16 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 				"checks/logs.live/attempt-1/result.json is changed",
 				`report.yaml does not follow from the records: line 4 is "verdict: not-conformant" and should be "verdict: conformant"`,
 				"report.md does not follow from the records", "junit.xml does not follow from the records",
+				"report.html does not follow from the records",
 			},
+		},
+		{
+			"evidence put in another's place",
+			func(dir string) error {
+				return edit(dir+"/checks/logs.live/attempt-1/facts/answer.json", `"url"`, `"uri"`)
+			},
+			conformance.NotConformant,
+			[]string{"checks/logs.live/attempt-1/facts/answer.json is changed", "report.html does not follow from the records: line "},
 		},
 		{
 			"a result taken away",
@@ -131,6 +140,7 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 				"checks/logs.live/attempt-1/facts/answer.json is missing", "checks/logs.live/attempt-1/result.json is missing",
 				"checks/logs.live/attempt-1/timeline.txt is missing",
 				"report.yaml does not follow from the records", "report.md does not follow from the records", "junit.xml does not follow from the records",
+				"report.html does not follow from the records",
 			},
 		},
 		{
