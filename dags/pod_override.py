@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
+from airflow.configuration import conf
 from kubernetes.client import models as k8s
 
 try:
@@ -18,7 +19,11 @@ except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.decorators import task
 
-IMAGE = os.environ.get("AIRWORTHY_IMAGE", "apache/airflow:3.2.2")
+# The one image that is certain to be had here: the executor's own.
+IMAGE = ":".join(
+    conf.get("kubernetes_executor", key, fallback=default)
+    for key, default in (("worker_container_repository", "apache/airflow"), ("worker_container_tag", "latest"))
+)
 
 OVERRIDE = k8s.V1Pod(
     metadata=k8s.V1ObjectMeta(labels={"airworthy/override": "yes"}),
