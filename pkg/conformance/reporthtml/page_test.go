@@ -41,7 +41,6 @@ func directory() fstest.MapFS {
 	return fstest.MapFS{
 		at + "logs/a.log": {Data: []byte("a <b> & \x1b[31mred\x1b[0m \x00\u202e\n")},
 		at + "logs/b.log": {Data: []byte(`{"content":[{"event":"::group::"},{"timestamp":"2026-01-02T03:04:05Z","level":"error","event":"it broke","error_detail":[{"exc_type":"E"}],"lineno":7}],"continuation_token":null}`)},
-		at + "logs/c.log": {Data: []byte(strings.Repeat("line\n", 40_000))},
 		at + "logs/d.log": {Data: []byte{0, 1, 2}},
 		"run.json":        {Data: []byte("{}")},
 		"cluster/logs/x":  {Data: []byte("x")},
