@@ -186,6 +186,9 @@ func (c contextTar) write(ctx context.Context, cache string, r *recipe, own, hos
 			}
 		}
 	}
+	if err := c.packages(ctx, cache, r); err != nil {
+		return err
+	}
 	for _, m := range r.Modules {
 		from, err := moduleDir(ctx, cache, m)
 		if err != nil {

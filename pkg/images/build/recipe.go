@@ -27,6 +27,11 @@ type recipe struct {
 	Modules     []moduleFiles       `yaml:"modules"`     // files taken from Go modules
 	Preload     []string            `yaml:"preload"`     // images that the containerd inside holds
 
+	// Files of package registries: folder in the build context -> package -> sum.
+	// Left out of the hash where there are none, as it is older than they are.
+	Maven map[string]map[string]string `yaml:"maven" json:",omitempty"` // GROUP:ARTIFACT:VERSION[:CLASSIFIER] -> SHA-256
+	NPM   map[string]map[string]string `yaml:"npm" json:",omitempty"`   // NAME@VERSION -> sha512-BASE64
+
 	name string // of the folder
 }
 
@@ -128,7 +133,7 @@ func (r *recipe) problems(recipes map[string]*recipe, modules map[string]*goModu
 			out = append(out, fmt.Sprintf("modules: %q needs module (path@version), sum, from and to", m.Module))
 		}
 	}
-	return out
+	return append(out, r.packageProblems()...)
 }
 
 // version is what is built when tag is asked for.
