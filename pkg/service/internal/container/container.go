@@ -87,18 +87,20 @@ func Prepare(ctx context.Context, image string, place service.Placement) (*Handl
 	return handle, removeOwn(ctx, docker, place)
 }
 
-// Options place the container and publish port, such as 5432/tcp, on a free
-// port of 127.0.0.1 only.
-func Options(place service.Placement, port string) []testcontainers.ContainerCustomizer {
+// Options place the container and publish each port, such as 5432/tcp, on a
+// free port of 127.0.0.1 only.
+func Options(place service.Placement, ports ...string) []testcontainers.ContainerCustomizer {
+	bindings := network.PortMap{}
+	for _, port := range ports {
+		bindings[network.MustParsePort(port)] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1")}}
+	}
 	return []testcontainers.ContainerCustomizer{
 		testcontainers.WithName(place.Name),
 		testcontainers.WithLabels(place.Labels),
 		testcontainers.WithLogger(silent{}),
 		tcnetwork.WithNetworkName([]string{place.Name}, place.Network),
 		testcontainers.WithHostConfigModifier(func(host *mobycontainer.HostConfig) {
-			host.PortBindings = network.PortMap{
-				network.MustParsePort(port): {{HostIP: netip.MustParseAddr("127.0.0.1")}},
-			}
+			host.PortBindings = bindings
 		}),
 	}
 }
