@@ -55,6 +55,10 @@ var rules = []rule{
 		why: "airflow knows the standard library and await: its client works against any Airflow",
 	},
 	{
+		folder: "pkg/graylog", only: none, ours: []string{"pkg/graylog"},
+		why: "graylog knows the standard library alone: suites link its client without what runs a server",
+	},
+	{
 		folder: "pkg/kube", never: join(ginkgo, helm, kind, containers, []string{"pkg/airflow", "pkg/platform", "pkg/images", "pkg/service", "pkg/stack"}),
 		why: "kube knows client-go and klient, and no Airflow words or Helm",
 	},

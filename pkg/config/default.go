@@ -33,6 +33,11 @@ func Default() Run {
 			ReloaderImage: "quay.io/prometheus-operator/prometheus-config-reloader:v0.85.0",
 			ExporterImage: "prom/statsd-exporter:v0.31.0",
 		},
+		LogShipping: LogShipping{
+			// The versions that can be built from package registries too.
+			Kind: "none", Shipper: "fluent/fluent-bit:1.8.15", Graylog: "graylog/graylog:3.3.11",
+			Search: "docker.elastic.co/elasticsearch/elasticsearch-oss:6.8.12", Metadata: "mongo:4.2",
+		},
 		Cluster: Cluster{Kind: "kind", Kubernetes: "v1.36.3", Namespace: "airflow"},
 		Images:  Images{Policy: "auto"},
 		Timeouts: Timeouts{

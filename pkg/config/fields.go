@@ -117,6 +117,18 @@ var fields = []field{
 	{path: "metrics.exporterImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
 		doc: "Image of the StatsD exporter, by upstream's name."},
 
+	{path: "logShipping", kind: section, doc: "Where the logs of all pods go, beside the task logs that Airflow keeps."},
+	{path: "logShipping.kind", kind: text, enum: []string{"none", "graylog"},
+		doc: "graylog: Fluent Bit on every node structures them and sends them to a Graylog."},
+	{path: "logShipping.shipper", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of Fluent Bit, by upstream's name."},
+	{path: "logShipping.graylog", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of Graylog, by upstream's name."},
+	{path: "logShipping.search", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the search engine that holds Graylog's messages."},
+	{path: "logShipping.metadata", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the database that holds Graylog's settings."},
+
 	{path: "cluster", kind: section, doc: "The Kubernetes cluster to make or to use."},
 	{path: "cluster.kind", kind: text, enum: []string{"kind", "existing"},
 		doc: "kind makes a cluster in the container engine; existing uses the one of cluster.kubeconfig."},

@@ -16,6 +16,7 @@ type Run struct {
 	Database      Database      `yaml:"database" json:"database"`
 	ObjectStorage ObjectStorage `yaml:"objectStorage" json:"objectStorage"`
 	Metrics       Metrics       `yaml:"metrics" json:"metrics"`
+	LogShipping   LogShipping   `yaml:"logShipping" json:"logShipping"`
 	Cluster       Cluster       `yaml:"cluster" json:"cluster"`
 	Images        Images        `yaml:"images" json:"images"`
 	Checks        Checks        `yaml:"checks" json:"checks"`
@@ -55,6 +56,15 @@ type Metrics struct {
 	OperatorImage string `yaml:"operatorImage" json:"operatorImage"` // its operator
 	ReloaderImage string `yaml:"reloaderImage" json:"reloaderImage"` // the operator's side-car of Prometheus
 	ExporterImage string `yaml:"exporterImage" json:"exporterImage"` // StatsD exporter of the platform
+}
+
+// LogShipping takes the logs of all pods out of the cluster.
+type LogShipping struct {
+	Kind     string `yaml:"kind" json:"kind"`         // none | graylog
+	Shipper  string `yaml:"shipper" json:"shipper"`   // image of Fluent Bit
+	Graylog  string `yaml:"graylog" json:"graylog"`   // image of the server
+	Search   string `yaml:"search" json:"search"`     // image of the store of its messages
+	Metadata string `yaml:"metadata" json:"metadata"` // image of the store of its settings
 }
 
 // Cluster is the Kubernetes cluster to make or to use.

@@ -75,6 +75,9 @@ func (r *reader) validateCluster() {
 	if r.sound("cluster.workers") && c.Workers != 0 {
 		r.at("cluster.workers", "cluster.workers", must("0 where cluster.kind is existing", strconv.Itoa(c.Workers), "delete it, the cluster has the nodes it has"))
 	}
+	if r.sound("logShipping.kind") && r.run.LogShipping.Kind != "none" {
+		r.at("logShipping.kind", "logShipping.kind", must("none where cluster.kind is existing", strconv.Quote(r.run.LogShipping.Kind), "delete it: the log store runs on this machine, where pods of that cluster do not reach it"))
+	}
 	if _, given := r.where["cluster.kubernetes"]; !given {
 		c.Kubernetes = "" // the default is a kind cluster's
 	} else if r.sound("cluster.kubernetes") && c.Kubernetes != "" {

@@ -26,6 +26,7 @@ const (
 	FeatureDatabaseAccess     Feature = "database-access"
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret
+	FeatureLogShipping        Feature = "log-shipping"    // the logs of all pods arrive in a store outside the cluster
 )
 
 // Outcome is how one attempt at a check ended.

@@ -20,6 +20,9 @@ func addonsOf(h Handoff) []addon.Addon {
 			"operator":   map[string]any{"image": m.OperatorImage, "reloaderImage": m.ReloaderImage},
 		}})
 	}
+	if shipsLogs(h.Run) {
+		all = append(all, logShipping(h))
+	}
 	return all
 }
 

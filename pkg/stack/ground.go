@@ -30,6 +30,7 @@ func (u *up) ground(ctx context.Context) error {
 	if _, err := environment.EnsureNetwork(ctx, u.Docker, u.Run.Name); err != nil {
 		return err
 	}
+	u.startLogStore(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return u.line.step("cluster", u.upCluster(ctx)) })
 	group.Go(func() error { return u.line.step("database", u.upDatabase(ctx)) })

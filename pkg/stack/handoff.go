@@ -40,6 +40,7 @@ type Handoff struct {
 	Database      service.Endpoint      `json:"database"`
 	ObjectStorage service.Endpoint      `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin   service.Endpoint      `json:"objectAdmin"`   // the root user
+	LogStore      service.Endpoint      `json:"logStore"`      // Graylog's API; without an address where no logs are shipped
 	Images        []images.Resolution   `json:"images"`
 	Secrets       []string              `json:"secrets"` // every value that evidence must not hold
 	Started       time.Time             `json:"started"`

@@ -48,6 +48,7 @@ func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Wan
 			wants = append(wants, images.Want{Ref: images.Ref(run.ObjectStorage.Image), Role: images.RoleService})
 		}
 	}
+	wants = append(wants, shippingImages(run)...)
 	for _, ref := range plan.Images {
 		if bakes(run) && ref == AirflowImage(run) {
 			ref = baseImage(run) // the other is made of it

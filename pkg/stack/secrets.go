@@ -9,7 +9,7 @@ import (
 
 // secrets of one stack, made anew each time it is made from nothing.
 type secrets struct {
-	admin, fernet, jwt, api, database, objectRoot, objectUser string
+	admin, fernet, jwt, api, database, objectRoot, objectUser, logStore string
 }
 
 func newSecrets() secrets {
@@ -18,6 +18,7 @@ func newSecrets() secrets {
 		// A connection string has to quote these: a chart that forgets to is found out here.
 		database:   rand.Text() + "@:/?#%",
 		objectRoot: rand.Text(), objectUser: rand.Text(),
+		logStore: rand.Text(),
 	}
 }
 
@@ -29,7 +30,7 @@ func fernetKey() string {
 }
 
 func (s secrets) all() []string {
-	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.objectRoot, s.objectUser}
+	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.objectRoot, s.objectUser, s.logStore}
 }
 
 func withSecret(e service.Endpoint, user, secret string) service.Endpoint {

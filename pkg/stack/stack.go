@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -93,17 +94,20 @@ type up struct {
 	adapter   platform.Adapter
 	cluster   environment.Cluster
 	recording *Recording
+	logs      *logStore // nil where no logs are shipped
 }
 
 // make is the whole set-up, in order.
 func (u *up) make(ctx context.Context) (*Stack, error) {
 	u.h = newHandoff(u.Run)
+	defer u.abandonLogStore() // nothing to do where it was waited for
 	for _, part := range []func(context.Context) error{
 		u.plan,    // what will be installed, with no cluster
 		u.images,  // everything that it runs on
 		u.ground,  // cluster and services, at the same time
 		u.record,  // from here on every pod is watched
 		u.install, // the platform and what stands around it, at the same time
+		u.waitLogStore,
 	} {
 		if err := WriteHandoff(u.path, u.h); err != nil {
 			return nil, err
@@ -130,6 +134,7 @@ func newHandoff(run config.Run) Handoff {
 		Database:      service.Endpoint{Database: databaseIs, User: databaseIs, Secret: s.database},
 		ObjectStorage: service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
 		ObjectAdmin:   service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
+		LogStore:      service.Endpoint{User: "admin", Secret: s.logStore},
 		Secrets:       s.all(),
 	}
 }
@@ -169,7 +174,7 @@ func (u *up) plan(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("render the platform: %w", err)
 		}
-		u.h.Features = u.h.Plan.Features
+		u.h.Features = slices.Concat(u.h.Plan.Features, shippingFeatures(u.Run))
 		if u.h.Addons, err = planAddons(ctx, u.h); err != nil {
 			return err
 		}

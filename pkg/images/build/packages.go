@@ -72,7 +72,9 @@ func npmDownload(folder, name, sum string) (download, error) {
 	return download{
 		folder: folder, name: name, file: file, sum: sum, hash: sha512.New,
 		text: func(b []byte) string { return "sha512-" + base64.StdEncoding.EncodeToString(b) },
-		url:  func(ctx context.Context) (string, error) { return npmRegistry(ctx) + "/" + name[:at] + "/-/" + file, nil },
+		url: func(ctx context.Context) (string, error) {
+			return npmRegistry(ctx) + "/" + name[:at] + "/-/" + file, nil
+		},
 	}, nil
 }
 

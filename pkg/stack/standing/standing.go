@@ -31,6 +31,7 @@ type Stack struct {
 	AdminPassword string           `json:"adminPassword"`
 	Database      service.Endpoint `json:"database"`
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
+	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API
 	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
 }
 
