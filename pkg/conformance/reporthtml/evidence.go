@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
 )
 
@@ -38,6 +39,7 @@ type item struct {
 	Href    string
 	Size    string
 	Picture template.URL // the picture itself
+	Plot    template.HTML
 	Text    string
 	Note    string // what of the file is not shown, and why
 	Open    bool
@@ -98,7 +100,7 @@ func rank(p string) int {
 	switch {
 	case path.Base(p) == "timeline.txt":
 		return 0
-	case pictureType(p) != "":
+	case pictureType(p) != "", strings.HasPrefix(path.Base(p), conformance.PlotFact):
 		return 1
 	}
 	return 2
@@ -147,6 +149,11 @@ func (r *reader) file(p string, failed bool) item {
 	limit := shownPassed
 	if failed {
 		limit = shownFailed
+	}
+	if plot := plotOf(p, data); plot != "" && len(plot) <= r.room {
+		r.room -= len(plot)
+		one.Plot, one.Open, one.Note = plot, true, "drawn, the file has every value"
+		return one
 	}
 	text, lines := string(data), false
 	if int64(len(data)) == size {

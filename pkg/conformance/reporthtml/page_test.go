@@ -29,6 +29,12 @@ func document(t *testing.T, name string) reportv1.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i, c := range doc.Checks {
+		if c.Outcome == conformance.Failed {
+			const at = "checks/executor.xcom/attempt-1/"
+			doc.Checks[i].Evidence = append(c.Evidence, at+"facts/plot-e.json", at+"pictures/f.png")
+		}
+	}
 	return doc
 }
 
@@ -39,11 +45,13 @@ const png = "\x89PNG\r\n\x1a\nnot much of a picture"
 func directory() fstest.MapFS {
 	const at = "checks/executor.xcom/attempt-1/"
 	return fstest.MapFS{
-		at + "logs/a.log": {Data: []byte("a <b> & \x1b[31mred\x1b[0m \x00\u202e\n")},
-		at + "logs/b.log": {Data: []byte(`{"content":[{"event":"::group::"},{"timestamp":"2026-01-02T03:04:05Z","level":"error","event":"it broke","error_detail":[{"exc_type":"E"}],"lineno":7}],"continuation_token":null}`)},
-		at + "logs/d.log": {Data: []byte{0, 1, 2}},
-		"run.json":        {Data: []byte("{}")},
-		"cluster/logs/x":  {Data: []byte("x")},
+		at + "logs/a.log":        {Data: []byte("a <b> & \x1b[31mred\x1b[0m \x00\u202e\n")},
+		at + "logs/b.log":        {Data: []byte(`{"content":[{"event":"::group::"},{"timestamp":"2026-01-02T03:04:05Z","level":"error","event":"it broke","error_detail":[{"exc_type":"E"}],"lineno":7}],"continuation_token":null}`)},
+		at + "facts/plot-e.json": {Data: []byte(`{"title":"t","lines":[{"name":"a","points":[{"at":"2026-01-02T03:04:05Z","value":1}]}]}`)},
+		at + "pictures/f.png":    {Data: []byte(png)},
+		at + "logs/d.log":        {Data: []byte{0, 1, 2}},
+		"run.json":               {Data: []byte("{}")},
+		"cluster/logs/x":         {Data: []byte("x")},
 	}
 }
 
