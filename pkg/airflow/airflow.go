@@ -105,6 +105,16 @@ type TaskInstance struct {
 	Pool      string    `json:"pool,omitempty"`
 }
 
+// Connection is how Airflow reaches another system.
+type Connection struct {
+	ID       string
+	Type     string // such as http
+	Host     string
+	Port     int
+	Login    string
+	Password string
+}
+
 // LogEntry is one line of a task's log.
 type LogEntry struct {
 	Timestamp time.Time      `json:"timestamp,omitzero"`
@@ -173,6 +183,10 @@ type Client interface {
 	XCom(ctx context.Context, dag, run, task string, mapIndex int, key string) (any, error)
 	// DeleteRun removes a run with its task instances.
 	DeleteRun(ctx context.Context, dag, run string) error
+	// AddConnection writes a connection into the metadata database. An
+	// *APIError with Status 409 says that one of this id exists.
+	AddConnection(ctx context.Context, c Connection) error
+	DeleteConnection(ctx context.Context, id string) error
 }
 
 // Options of New.

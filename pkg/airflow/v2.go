@@ -99,6 +99,16 @@ func (c *clientV2) DeleteRun(ctx context.Context, dag, run string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: v2.RunPath(dag, run)}, nil)
 }
 
+func (c *clientV2) AddConnection(ctx context.Context, n Connection) error {
+	return c.call(ctx, request{method: http.MethodPost, path: v2.Path("connections"), body: v2.Connection{
+		ID: n.ID, Type: n.Type, Host: n.Host, Port: n.Port, Login: n.Login, Password: n.Password,
+	}}, nil)
+}
+
+func (c *clientV2) DeleteConnection(ctx context.Context, id string) error {
+	return c.call(ctx, request{method: http.MethodDelete, path: v2.Path("connections", id)}, nil)
+}
+
 func (c *clientV2) TaskInstances(ctx context.Context, dag, run string) ([]TaskInstance, error) {
 	type key struct {
 		task     string

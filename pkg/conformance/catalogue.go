@@ -11,7 +11,7 @@ const firstVersion = "0.1.0"
 // All returns every check that airworthy knows, ordered by id. The slice is
 // the caller's own.
 func All() []Check {
-	all := slices.Concat(platformChecks(), executorChecks(), dagChecks(), logChecks())
+	all := slices.Concat(platformChecks(), executorChecks(), dagChecks(), logChecks(), secretChecks())
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }

@@ -17,6 +17,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
 		"platform.components_ready", "platform.database_head", "platform.error_lines",
 		"platform.no_restarts", "platform.versions",
+		"secrets.connections_agree", "secrets.encrypted_at_rest", "secrets.masked_in_logs", "secrets.signing_key",
 	}
 	var got []string
 	for _, c := range All() {

@@ -27,6 +27,8 @@ const (
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret
 	FeatureLogShipping        Feature = "log-shipping"    // the logs of all pods arrive in a store outside the cluster
+	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
+	FeatureEnvironmentConnections Feature = "environment-connections"
 )
 
 // Outcome is how one attempt at a check ended.

@@ -36,22 +36,24 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 	if c.kube, err = kube.New(config, h.Release.Namespace); err != nil {
 		return nil, err
 	}
+	// Forwarded ports are open until the process ends: ctx ends with the suite's
+	// own set-up.
+	open := context.WithoutCancel(ctx)
 	url := h.AirflowURL
 	if url == "" {
-		address, _, err := c.kube.Forward(ctx, "service/"+h.Release.APIService, h.Release.APIPort)
+		address, _, err := c.kube.Forward(open, "service/"+h.Release.APIService, h.Release.APIPort)
 		if err != nil {
 			return nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
 		}
-		url = "http://" + address // open until the process ends
+		url = "http://" + address
 	}
 	if c.airflow, err = connect(ctx, h, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {
 		return nil, err
 	}
-	// Forwarded ports stay open until the process ends.
-	if c.database, _, err = standing.Reach(ctx, config, h.Database); err != nil {
+	if c.database, _, err = standing.Reach(open, config, h.Database); err != nil {
 		return nil, err
 	}
-	storage, _, err := standing.Reach(ctx, config, h.ObjectStorage)
+	storage, _, err := standing.Reach(open, config, h.ObjectStorage)
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,15 @@ const (
 	DatabaseMySQL     = "mysql"
 )
 
+// The connection that checks find in the environment. Its password is made for
+// the stack; nothing answers at its address, and nothing asks there.
+const (
+	CheckedConnection = "airworthy_environment"
+	CheckedHost       = "checked.invalid"
+	CheckedPort       = 8443
+	CheckedLogin      = "somebody"
+)
+
 // Image is the Airflow image in two parts.
 func (s Spec) Image() (repository, tag string) {
 	image := s.AirflowImage

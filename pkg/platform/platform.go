@@ -35,8 +35,11 @@ type Spec struct {
 	AdminPassword  string
 	FernetKey      string // url-safe base64 of 32 bytes
 	JWTSecret      string
-	APISecretKey   string
-	NodePort       int // 0: no node port for the API server
+	// Connections reach every component and task pod as environment variables,
+	// by their ids, in the JSON form that Airflow takes.
+	Connections  map[string]map[string]any
+	APISecretKey string
+	NodePort     int // 0: no node port for the API server
 	// Overlays are JSON merge patches for rendered objects, used by sabotages.
 	Overlays []Overlay
 }

@@ -35,16 +35,18 @@ type Handoff struct {
 	AdminUser     string                `json:"adminUser"`
 	AdminPassword string                `json:"adminPassword"`
 	FernetKey     string                `json:"fernetKey"`
-	JWTSecret     string                `json:"jwtSecret"`
-	APISecretKey  string                `json:"apiSecretKey"`
-	Database      service.Endpoint      `json:"database"`
-	ObjectStorage service.Endpoint      `json:"objectStorage"` // the least-privilege user
-	ObjectAdmin   service.Endpoint      `json:"objectAdmin"`   // the root user
-	LogStore      service.Endpoint      `json:"logStore"`      // Graylog's API; without an address where no logs are shipped
-	Images        []images.Resolution   `json:"images"`
-	Secrets       []string              `json:"secrets"` // every value that evidence must not hold
-	Started       time.Time             `json:"started"`
-	Ready         bool                  `json:"ready"` // false while Up is under way, or after it died
+	// ConnectionSecret is the password of the connections that checks look at.
+	ConnectionSecret string              `json:"connectionSecret"`
+	JWTSecret        string              `json:"jwtSecret"`
+	APISecretKey     string              `json:"apiSecretKey"`
+	Database         service.Endpoint    `json:"database"`
+	ObjectStorage    service.Endpoint    `json:"objectStorage"` // the least-privilege user
+	ObjectAdmin      service.Endpoint    `json:"objectAdmin"`   // the root user
+	LogStore         service.Endpoint    `json:"logStore"`      // Graylog's API; without an address where no logs are shipped
+	Images           []images.Resolution `json:"images"`
+	Secrets          []string            `json:"secrets"` // every value that evidence must not hold
+	Started          time.Time           `json:"started"`
+	Ready            bool                `json:"ready"` // false while Up is under way, or after it died
 }
 
 // HandoffPath is where the handoff of a stack lies below the state directory.

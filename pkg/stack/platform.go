@@ -74,6 +74,10 @@ func specOf(h Handoff) platform.Spec {
 		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret},
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,
+		Connections: map[string]map[string]any{platform.CheckedConnection: {
+			"conn_type": "http", "host": platform.CheckedHost, "port": platform.CheckedPort,
+			"login": platform.CheckedLogin, "password": h.ConnectionSecret,
+		}},
 		FernetKey: h.FernetKey, JWTSecret: h.JWTSecret, APISecretKey: h.APISecretKey,
 		Metrics: platform.MetricsSpec{Enabled: run.Metrics.Kind == "prometheus", ExporterImage: run.Metrics.ExporterImage},
 	}

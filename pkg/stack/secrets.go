@@ -9,7 +9,7 @@ import (
 
 // secrets of one stack, made anew each time it is made from nothing.
 type secrets struct {
-	admin, fernet, jwt, api, database, objectRoot, objectUser, logStore string
+	admin, fernet, jwt, api, database, objectRoot, objectUser, logStore, connection string
 }
 
 func newSecrets() secrets {
@@ -18,7 +18,7 @@ func newSecrets() secrets {
 		// A connection string has to quote these: a chart that forgets to is found out here.
 		database:   rand.Text() + "@:/?#%",
 		objectRoot: rand.Text(), objectUser: rand.Text(),
-		logStore: rand.Text(),
+		logStore: rand.Text(), connection: rand.Text(),
 	}
 }
 
@@ -30,7 +30,7 @@ func fernetKey() string {
 }
 
 func (s secrets) all() []string {
-	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.objectRoot, s.objectUser, s.logStore}
+	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.objectRoot, s.objectUser, s.logStore, s.connection}
 }
 
 func withSecret(e service.Endpoint, user, secret string) service.Endpoint {

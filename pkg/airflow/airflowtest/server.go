@@ -27,18 +27,19 @@ const (
 type Server struct {
 	http *httptest.Server
 
-	mu       sync.Mutex
-	cfg      Config
-	key      []byte // signs tokens
-	issued   int
-	revoked  time.Time // tokens issued before this are expired
-	faults   []Fault
-	requests []string
-	dags     map[string]*dagState
-	broken   []importError
-	errorID  int
-	health   map[string]string // component -> status
-	held     bool              // logs of ended tries are not uploaded yet
+	mu          sync.Mutex
+	cfg         Config
+	key         []byte // signs tokens
+	issued      int
+	revoked     time.Time // tokens issued before this are expired
+	faults      []Fault
+	requests    []string
+	dags        map[string]*dagState
+	broken      []importError
+	connections map[string]bool
+	errorID     int
+	health      map[string]string // component -> status
+	held        bool              // logs of ended tries are not uploaded yet
 
 	workers sync.WaitGroup
 	done    chan struct{} // closed by Close
@@ -70,7 +71,7 @@ func New(cfg Config) *Server {
 	if cfg.PageLimit == 0 {
 		cfg.PageLimit = 100
 	}
-	s := &Server{cfg: cfg, dags: map[string]*dagState{}, done: make(chan struct{}), health: map[string]string{
+	s := &Server{cfg: cfg, dags: map[string]*dagState{}, connections: map[string]bool{}, done: make(chan struct{}), health: map[string]string{
 		"metadatabase": "healthy", "scheduler": "healthy", "triggerer": "healthy", "dag_processor": "healthy",
 	}}
 	s.RotateKey()
@@ -147,6 +148,8 @@ func (s *Server) handler() http.Handler {
 		"GET /api/v2/dags/{dag}":          s.getDAG,
 		"PATCH /api/v2/dags/{dag}":        s.patchDAG,
 		"GET /api/v2/importErrors":        s.listImportErrors,
+		"POST /api/v2/connections":        s.addConnection,
+		"DELETE /api/v2/connections/{id}": s.deleteConnection,
 		"POST /api/v2/dags/{dag}/dagRuns": s.trigger,
 		"GET " + run:                      s.getRun,
 		"DELETE " + run:                   s.deleteRun,

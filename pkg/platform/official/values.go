@@ -3,6 +3,7 @@ package official
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -44,7 +45,10 @@ func Values(spec platform.Spec) values {
 	}
 	addDatabase(out, spec)
 	if spec.LogStore == platform.LogsObjectStorage {
-		addLogConnection(out, spec)
+		addConnection(out, spec, "task_logs", spec.LogConnection())
+	}
+	for _, id := range slices.Sorted(maps.Keys(spec.Connections)) {
+		addConnection(out, spec, id, spec.Connections[id])
 	}
 	if spec.DAGDelivery == platform.DAGsMounted && len(spec.DAGs) > 0 {
 		addSeeds(out, spec)
@@ -148,14 +152,16 @@ func apiService(spec platform.Spec) values {
 		values{"name": "api-server", "port": "{{ .Values.ports.apiServer }}", "nodePort": strconv.Itoa(spec.NodePort)}}}
 }
 
-func addLogConnection(out values, spec platform.Spec) {
-	connection, err := json.Marshal(spec.LogConnection())
+// addConnection gives every container a connection through a Secret of its own.
+func addConnection(out values, spec platform.Spec, id string, connection map[string]any) {
+	content, err := json.Marshal(connection)
 	if err != nil {
 		panic(fmt.Sprintf("a map of strings did not marshal: %v", err))
 	}
-	secret := spec.Release + "-task-logs"
-	addSecret(out, secret, "connection", string(connection))
-	out["secret"] = []any{values{"envName": "AIRFLOW_CONN_TASK_LOGS", "secretName": secret, "secretKey": "connection"}}
+	secret := spec.Release + "-" + strings.ReplaceAll(id, "_", "-")
+	addSecret(out, secret, "connection", string(content))
+	all, _ := out["secret"].([]any)
+	out["secret"] = append(all, values{"envName": "AIRFLOW_CONN_" + strings.ToUpper(id), "secretName": secret, "secretKey": "connection"})
 }
 
 // addSeeds copies the DAG files onto the volume before the DAG processor

@@ -18,12 +18,13 @@ func Values(spec platform.Spec) map[string]any {
 		"secrets": map[string]any{
 			"fernetKey": spec.FernetKey, "jwtSecret": spec.JWTSecret, "apiSecretKey": spec.APISecretKey,
 		},
-		"admin":     map[string]any{"user": spec.AdminUser, "password": spec.AdminPassword},
-		"dags":      map[string]any{"delivery": spec.DAGDelivery, "files": dagFiles(spec)},
-		"logs":      logs(spec),
-		"apiServer": map[string]any{"service": apiService(spec)},
-		"taskPods":  map[string]any{"keep": spec.KeepPods},
-		"metrics":   metrics(spec),
+		"admin":       map[string]any{"user": spec.AdminUser, "password": spec.AdminPassword},
+		"dags":        map[string]any{"delivery": spec.DAGDelivery, "files": dagFiles(spec)},
+		"logs":        logs(spec),
+		"connections": connections(spec),
+		"apiServer":   map[string]any{"service": apiService(spec)},
+		"taskPods":    map[string]any{"keep": spec.KeepPods},
+		"metrics":     metrics(spec),
 	}
 	return values
 }
@@ -43,6 +44,14 @@ func dagFiles(spec platform.Spec) map[string]any {
 		}
 	}
 	return files
+}
+
+func connections(spec platform.Spec) map[string]any {
+	out := map[string]any{}
+	for id, connection := range spec.Connections {
+		out[id] = connection
+	}
+	return out
 }
 
 func logs(spec platform.Spec) map[string]any {

@@ -33,6 +33,8 @@ type Stack struct {
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
 	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API
 	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
+	// ConnectionSecret is the password of platform.CheckedConnection.
+	ConnectionSecret string `json:"connectionSecret"`
 }
 
 // Read reads the file of a stack.

@@ -46,6 +46,16 @@ func LogPath(dag, run, task string, try int) string {
 	return TaskPath(dag, run, task) + "/logs/" + strconv.Itoa(try)
 }
 
+// Connection is ConnectionBody.
+type Connection struct {
+	ID       string `json:"connection_id"`
+	Type     string `json:"conn_type"`
+	Host     string `json:"host,omitempty"`
+	Port     int    `json:"port,omitempty"`
+	Login    string `json:"login,omitempty"`
+	Password string `json:"password,omitempty"`
+}
+
 // Version is VersionInfo.
 type Version struct {
 	Version string `json:"version"`

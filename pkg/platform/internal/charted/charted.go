@@ -154,6 +154,9 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 
 func features(spec platform.Spec) []conformance.Feature {
 	out := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess}
+	if len(spec.Connections) > 0 {
+		out = append(out, conformance.FeatureEnvironmentConnections)
+	}
 	if spec.LogStore == platform.LogsObjectStorage {
 		out = append(out, conformance.FeatureObjectStorageLogs)
 	} else {
