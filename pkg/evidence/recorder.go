@@ -82,10 +82,12 @@ func (r *Recorder) Started() time.Time { return r.started }
 
 // Step adds one line to the attempt's timeline, with the time and the seconds
 // since Begin.
-func (r *Recorder) Step(text string) {
-	now := time.Now().UTC()
+func (r *Recorder) Step(text string) { r.StepAt(time.Now(), text) }
+
+// StepAt adds a line about what happened at a time, for what is told afterwards.
+func (r *Recorder) StepAt(at time.Time, text string) {
 	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
-	line := fmt.Sprintf("%s %8.3fs %s\n", now.Format("15:04:05.000"), now.Sub(r.started).Seconds(), text)
+	line := fmt.Sprintf("%s %8.3fs %s\n", at.UTC().Format("15:04:05.000"), at.Sub(r.started).Seconds(), text)
 	r.keep(r.dir.Append(r.at+"/timeline.txt", line))
 }
 

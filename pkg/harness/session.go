@@ -104,7 +104,7 @@ func (s *Session) precondition(ctx context.Context) error {
 func (s *Session) timeline(report ginkgo.SpecReport) {
 	for _, event := range report.SpecEvents {
 		if event.SpecEventType == types.SpecEventByStart {
-			s.recorder.Step(fmt.Sprintf("%s: %s", event.TimelineLocation.Time.UTC().Format("15:04:05.000"), event.Message))
+			s.recorder.StepAt(event.TimelineLocation.Time, event.Message)
 		}
 	}
 }
