@@ -63,13 +63,17 @@ func TestOnceForgetsWhatWasInterrupted(t *testing.T) {
 
 func TestOnceSaysWhatItWaitsFor(t *testing.T) {
 	dir := t.TempDir()
-	began, end := make(chan struct{}), make(chan struct{})
-	defer close(end)
-	go once(context.Background(), dir, "killed-long_task", func(context.Context) (int, error) {
-		close(began)
-		<-end
-		return 0, nil
-	})
+	began, end, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		once(context.Background(), dir, "killed-long_task", func(context.Context) (int, error) {
+			close(began)
+			<-end
+			return 0, nil
+		})
+	}()
+	// It writes into the folder, which is removed with the test.
+	defer func() { close(end); <-ended }()
 	<-began
 	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
