@@ -11,7 +11,11 @@ const firstVersion = "0.1.0"
 // All returns every check that airworthy knows, ordered by id. The slice is
 // the caller's own.
 func All() []Check {
-	all := slices.Concat(platformChecks(), executorChecks(), dagChecks(), logChecks(), secretChecks())
+	all := slices.Concat(
+		platformChecks(), executorChecks(), dagChecks(), logChecks(),
+		metricsChecks(),
+		secretChecks(),
+	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }

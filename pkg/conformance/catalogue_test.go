@@ -15,6 +15,8 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"executor.pod_override", "executor.pod_per_task", "executor.retries",
 		"executor.scheduler_killed", "executor.service_account", "executor.unschedulable", "executor.xcom",
 		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
+		"metrics.alerts", "metrics.alerts.scheduler", "metrics.counts_runs", "metrics.dashboards", "metrics.durations",
+		"metrics.exporter_restart", "metrics.labels", "metrics.scheduler", "metrics.scraped",
 		"platform.components_ready", "platform.database_head", "platform.error_lines",
 		"platform.no_restarts", "platform.versions",
 		"secrets.connections_agree", "secrets.encrypted_at_rest", "secrets.masked_in_logs", "secrets.signing_key",
@@ -30,7 +32,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 
 func TestEveryCheckIsDescribed(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9]*(\.[a-z][a-z0-9_]*)+$`)
-	source := regexp.MustCompile(`^([a-z-]+/[a-z-]+#\d+|Airflow documentation: .+)$`)
+	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|Airflow documentation: .+)$`)
 	for _, c := range All() {
 		t.Run(c.ID, func(t *testing.T) {
 			if !id.MatchString(c.ID) {

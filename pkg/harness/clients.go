@@ -8,6 +8,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
@@ -22,6 +23,7 @@ type clients struct {
 	airflow airflow.Client
 	kube    *kube.Client
 	objects *miniogo.Client // nil when the stack has no object storage
+	metrics prometheus.API  // nil until a check asked for it
 	// database is the metadata database as this process reaches it.
 	database service.Endpoint
 	calls    *switchedWriter

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 
+	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 )
 
@@ -28,15 +29,15 @@ func addonsOf(h Handoff) []addon.Addon {
 
 // addonPlace keeps add-ons out of the platform's namespace: its checks look at
 // every pod there.
-func addonPlace(h Handoff) addon.Place {
-	return addon.Place{Namespace: h.Run.Cluster.Namespace + "-addons", Stack: h.Run.Name}
+func addonPlace(run config.Run) addon.Place {
+	return addon.Place{Namespace: run.Cluster.Namespace + "-addons", Stack: run.Name}
 }
 
 // planAddons renders every add-on without a cluster.
 func planAddons(ctx context.Context, h Handoff) ([]addon.Plan, error) {
 	var plans []addon.Plan
 	for _, a := range addonsOf(h) {
-		plan, err := a.Plan(ctx, addonPlace(h))
+		plan, err := a.Plan(ctx, addonPlace(h.Run))
 		if err != nil {
 			return nil, err
 		}

@@ -29,6 +29,7 @@ type Handoff struct {
 	Release       platform.Release      `json:"release"`
 	Plan          platform.Plan         `json:"plan"`
 	Addons        []addon.Plan          `json:"addons,omitempty"`
+	AddonsIn      string                `json:"addonsIn"` // namespace of all add-ons
 	Features      []conformance.Feature `json:"features"`
 	AirflowURL    string                `json:"airflowURL"` // from this machine
 	AirflowImage  string                `json:"airflowImage"`

@@ -49,7 +49,7 @@ func insideServices(h Handoff) addon.Addon {
 
 // inside completes an endpoint by where its service is in the cluster.
 func inside(h Handoff, e service.Endpoint, name string, port int) service.Endpoint {
-	namespace := addonPlace(h).Namespace
+	namespace := addonPlace(h.Run).Namespace
 	e.FromPod = net.JoinHostPort(name+"."+namespace, strconv.Itoa(port))
 	e.Behind = &service.Behind{Namespace: namespace, Service: name, Port: port}
 	return e
@@ -59,10 +59,10 @@ func inside(h Handoff, e service.Endpoint, name string, port int) service.Endpoi
 func (u *up) upInside(ctx context.Context) error {
 	return u.line.step("services", func(waiting func(string)) error {
 		services, cfg := insideServices(u.h), u.cluster.REST()
-		if err := addon.Define(ctx, cfg, addonPlace(u.h), services); err != nil {
+		if err := addon.Define(ctx, cfg, addonPlace(u.h.Run), services); err != nil {
 			return err
 		}
-		err := services.Install(ctx, cfg, addonPlace(u.h), u.timeouts.Service, func(_, waitingFor string) { waiting(waitingFor) })
+		err := services.Install(ctx, cfg, addonPlace(u.h.Run), u.timeouts.Service, func(_, waitingFor string) { waiting(waitingFor) })
 		if err != nil {
 			return fmt.Errorf("run the services in the cluster: %w", err)
 		}

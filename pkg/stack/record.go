@@ -44,7 +44,7 @@ func Record(ctx context.Context, cfg *rest.Config, h Handoff, dir *evidence.Dir)
 		return nil, err
 	}
 	if len(h.Addons) > 0 {
-		if err := r.follow(ctx, client.In(addonPlace(h).Namespace)); err != nil {
+		if err := r.follow(ctx, client.In(addonPlace(h.Run).Namespace)); err != nil {
 			return nil, err
 		}
 	}

@@ -127,7 +127,7 @@ func (u *up) make(ctx context.Context) (*Stack, error) {
 func newHandoff(run config.Run) Handoff {
 	s := newSecrets()
 	return Handoff{
-		Name: run.Name, Run: run, Started: time.Now().UTC(),
+		Name: run.Name, Run: run, Started: time.Now().UTC(), AddonsIn: addonPlace(run).Namespace,
 		AirflowImage: AirflowImage(run),
 		AdminUser:    adminUser, AdminPassword: s.admin,
 		ConnectionSecret: s.connection,
@@ -294,7 +294,7 @@ func (u *up) stopRecording() {
 func (u *up) install(ctx context.Context) error {
 	addons := addonsOf(u.h)
 	if len(addons) > 0 {
-		if err := addon.Define(ctx, u.cluster.REST(), addonPlace(u.h), addons...); err != nil {
+		if err := addon.Define(ctx, u.cluster.REST(), addonPlace(u.h.Run), addons...); err != nil {
 			return err
 		}
 	}
@@ -311,7 +311,7 @@ func (u *up) install(ctx context.Context) error {
 
 func (u *up) installAddon(ctx context.Context, a addon.Addon) error {
 	return u.line.step(a.Name, func(waiting func(string)) error {
-		return a.Install(ctx, u.cluster.REST(), addonPlace(u.h), u.timeouts.Install, func(_, waitingFor string) { waiting(waitingFor) })
+		return a.Install(ctx, u.cluster.REST(), addonPlace(u.h.Run), u.timeouts.Install, func(_, waitingFor string) { waiting(waitingFor) })
 	})
 }
 
@@ -386,7 +386,7 @@ func ReinstallAddon(ctx context.Context, cfg *rest.Config, h Handoff, name strin
 		if change != nil {
 			change(&a)
 		}
-		return a.Install(ctx, cfg, addonPlace(h), h.Run.Timeouts.Scaled().Install, progress)
+		return a.Install(ctx, cfg, addonPlace(h.Run), h.Run.Timeouts.Scaled().Install, progress)
 	}
 	return fmt.Errorf("change add-on %s: the stack has none of this name; it has: %s", name, addon.Names(addonsOf(h)))
 }
@@ -444,7 +444,7 @@ func uninstall(ctx context.Context, h Handoff) error {
 	}
 	err = adapter.Uninstall(ctx, cluster.REST(), specOf(h))
 	if addons := addonsOf(h); len(addons) > 0 {
-		err = errors.Join(err, addon.Remove(ctx, cluster.REST(), addonPlace(h), addons...))
+		err = errors.Join(err, addon.Remove(ctx, cluster.REST(), addonPlace(h.Run), addons...))
 	}
 	return err
 }

@@ -3,11 +3,15 @@
 package platform
 
 import (
+	"fmt"
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/harness"
 )
 
 // Serial: the first disturbs what every other check uses, and the others look
@@ -27,6 +31,44 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 		pods, err := s.FinishedPods(ctx, run)
 		Expect(err).To(BeWithoutError())
 		Expect(pods).To(HaveOnePodPerTask(run))
+	})
+
+	It("raises an alert while there is no scheduler", suite.Check(conformance.MetricsAlertsScheduler), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		gone := harness.Alert{Name: "AirflowSchedulerGone"}
+		Expect(s.WaitNoAlert(ctx, gone)).To(BeWithoutError())
+
+		By("stopping every scheduler")
+		stopped := time.Now()
+		start, err := s.StopScheduler(ctx)
+		DeferCleanup(start)
+		Expect(err).To(BeWithoutError())
+		Expect(s.WaitAlert(ctx, gone, stopped)).To(BeWithoutError())
+
+		By("starting it again")
+		Expect(start(ctx)).To(BeWithoutError())
+		Expect(s.WaitNoAlert(ctx, gone)).To(BeWithoutError())
+	})
+
+	It("goes on measuring after its exporter was restarted", suite.Check(conformance.MetricsExporterRestart), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		By("killing the exporter's pod")
+		exporter, err := s.RestartExporter(ctx)
+		Expect(err).To(BeWithoutError())
+
+		By("waiting until every component is heard by the new one")
+		heartbeats := []string{"airflow_scheduler_heartbeat", "airflow_dag_processor_heartbeat", "airflow_triggerer_heartbeat"}
+		var now, before []string
+		for _, heartbeat := range heartbeats {
+			now = append(now, fmt.Sprintf("%s{pod=%q} > 0", heartbeat, exporter.Now))
+			before = append(before, fmt.Sprintf("last_over_time(%s{pod=%q}[15m])", heartbeat, exporter.Killed))
+		}
+		_, err = s.WaitSeries(ctx, "the components' heartbeats", now, harness.HasData)
+		Expect(err).To(BeWithoutError())
+
+		By("looking for what was scraped before")
+		_, err = s.WaitSeries(ctx, "the heartbeats from before", before, harness.HasData)
+		Expect(err).To(BeWithoutError())
 	})
 
 	It("restarts no container", suite.Check(conformance.PlatformNoRestarts), func(ctx SpecContext) {

@@ -25,6 +25,7 @@ type Stack struct {
 		Kubeconfig []byte `json:"kubeconfig"`
 	} `json:"cluster"`
 	Release       platform.Release `json:"release"`
+	AddonsIn      string           `json:"addonsIn"`   // namespace of what stands around the platform
 	AirflowURL    string           `json:"airflowURL"` // from this machine; empty where a port must be forwarded
 	AirflowImage  string           `json:"airflowImage"`
 	AdminUser     string           `json:"adminUser"`
