@@ -38,6 +38,7 @@ func Default() Run {
 			Kind: "none", Shipper: "fluent/fluent-bit:1.8.15", Graylog: "graylog/graylog:3.3.11",
 			Search: "docker.elastic.co/elasticsearch/elasticsearch-oss:6.8.12", Metadata: "mongo:4.2",
 		},
+		Ingress: Ingress{Kind: "none", Host: "airflow.airworthy.test", Path: "/", Certificates: "self-signed", HSTS: 31536000},
 		Cluster: Cluster{Kind: "kind", Kubernetes: "v1.36.3", Namespace: "airflow"},
 		Images:  Images{Policy: "auto"},
 		Timeouts: Timeouts{

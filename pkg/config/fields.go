@@ -54,6 +54,8 @@ var (
 	labelPattern    = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
 	bucketPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	airflowPattern  = regexp.MustCompile(`^3\.[0-9]+\.[0-9]+(?:[a-z]+[0-9]+)?$`)
+	hostPattern     = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$`)
+	pathPattern     = regexp.MustCompile(`^/(?:[a-z0-9][a-z0-9_-]*)?$`)
 	kubernetes      = regexp.MustCompile(`^v1\.[0-9]+\.[0-9]+$`)
 	mirrorPattern   = regexp.MustCompile(`^[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)?$`)
 	checkPattern    = regexp.MustCompile(`^[a-z0-9_]+(?:\.[a-z0-9_]+){1,2}$`)
@@ -128,6 +130,18 @@ var fields = []field{
 		doc: "Image of the search engine that holds Graylog's messages."},
 	{path: "logShipping.metadata", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
 		doc: "Image of the database that holds Graylog's settings."},
+
+	{path: "ingress", kind: section, doc: "How people reach the platform by HTTPS."},
+	{path: "ingress.kind", kind: text, enum: []string{"none", "traefik"},
+		doc: "Ingress controller to install, with cert-manager beside it. traefik serves the ingress class nginx and its annotations."},
+	{path: "ingress.host", kind: text, pattern: hostPattern, must: "a DNS name such as airflow.airworthy.test", mend: "use lower case labels with dots between them",
+		doc: "Name that the platform is served under. It need not resolve anywhere."},
+	{path: "ingress.path", kind: text, pattern: pathPattern, must: "/ or a path such as /airflow", mend: "begin with a slash and end without one",
+		doc: "Base path of the platform."},
+	{path: "ingress.certificates", kind: text, enum: []string{"self-signed", "acme"},
+		doc: "Who issues the certificate: a CA of the stack's own, or an ACME test server (Pebble) beside the cluster."},
+	{path: "ingress.hsts", kind: whole, min: 0, max: 63072000,
+		doc: "Seconds that browsers are told to use HTTPS alone (Strict-Transport-Security); 0 says nothing to them."},
 
 	{path: "cluster", kind: section, doc: "The Kubernetes cluster to make or to use."},
 	{path: "cluster.kind", kind: text, enum: []string{"kind", "existing"},

@@ -120,7 +120,7 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			name: "unknown keys", yaml: "workers: 2\nwhatever: 1\ncluster: {nodes: 3}\n",
 			want: []string{
 				"run.yaml:2:1: workers: is not a known key: did you mean cluster.workers?",
-				"run.yaml:3:1: whatever: is not a known key: known here: apiVersion, name, profile, platform, database, objectStorage, metrics, logShipping, cluster, images, checks, timeouts",
+				"run.yaml:3:1: whatever: is not a known key: known here: apiVersion, name, profile, platform, database, objectStorage, metrics, logShipping, ingress, cluster, images, checks, timeouts",
 				"run.yaml:4:11: cluster.nodes: is not a known key: known here: kind, kubernetes, workers, kubeconfig, context, namespace, apiPort",
 			},
 		},

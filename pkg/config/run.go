@@ -17,6 +17,7 @@ type Run struct {
 	ObjectStorage ObjectStorage `yaml:"objectStorage" json:"objectStorage"`
 	Metrics       Metrics       `yaml:"metrics" json:"metrics"`
 	LogShipping   LogShipping   `yaml:"logShipping" json:"logShipping"`
+	Ingress       Ingress       `yaml:"ingress" json:"ingress"`
 	Cluster       Cluster       `yaml:"cluster" json:"cluster"`
 	Images        Images        `yaml:"images" json:"images"`
 	Checks        Checks        `yaml:"checks" json:"checks"`
@@ -65,6 +66,15 @@ type LogShipping struct {
 	Graylog  string `yaml:"graylog" json:"graylog"`   // image of the server
 	Search   string `yaml:"search" json:"search"`     // image of the store of its messages
 	Metadata string `yaml:"metadata" json:"metadata"` // image of the store of its settings
+}
+
+// Ingress is how people reach the platform by HTTPS.
+type Ingress struct {
+	Kind         string `yaml:"kind" json:"kind"`                 // none | traefik
+	Host         string `yaml:"host" json:"host"`                 // DNS name that the platform is served under
+	Path         string `yaml:"path" json:"path"`                 // base path, / or /name
+	Certificates string `yaml:"certificates" json:"certificates"` // self-signed | acme
+	HSTS         int    `yaml:"hsts" json:"hsts"`                 // max-age in seconds; 0 sends no such header
 }
 
 // Cluster is the Kubernetes cluster to make or to use.

@@ -181,11 +181,17 @@ func (c *kindCluster) awaitNodes(ctx context.Context, want int) error {
 	if err != nil {
 		return err
 	}
-	c.info.Nodes = nil
+	slices.SortFunc(nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	c.info.Nodes, c.info.Addresses = nil, nil
 	for _, node := range nodes {
 		c.info.Nodes = append(c.info.Nodes, node.Name)
+		for _, address := range node.Status.Addresses {
+			if address.Type == corev1.NodeInternalIP {
+				c.info.Addresses = append(c.info.Addresses, address.Address)
+				break
+			}
+		}
 	}
-	slices.Sort(c.info.Nodes)
 	return nil
 }
 

@@ -24,9 +24,10 @@ type Info struct {
 	Name       string   `json:"name"`       // the cluster's name, or the kubeconfig context
 	Kubernetes string   `json:"kubernetes"` // the API server's version, such as v1.36.3
 	Nodes      []string `json:"nodes"`
-	Network    string   `json:"network,omitempty"` // the container network shared with services
-	Kubeconfig []byte   `json:"kubeconfig"`        // for this cluster alone; secret
-	Images     string   `json:"images,omitempty"`  // the node image in use, with its digest
+	Addresses  []string `json:"addresses,omitempty"` // of a kind cluster's nodes on their network, in the order of Nodes
+	Network    string   `json:"network,omitempty"`   // the container network shared with services
+	Kubeconfig []byte   `json:"kubeconfig"`          // for this cluster alone; secret
+	Images     string   `json:"images,omitempty"`    // the node image in use, with its digest
 }
 
 // Cluster is a running Kubernetes cluster. Implementations may also be a

@@ -17,9 +17,18 @@ const (
 	KindExisting = "existing" // somebody's, only used
 )
 
-// APINodePort is the node port that kind clusters publish on this machine: the
-// one that the platform's API is to be served on.
-const APINodePort = 30080
+// The node ports that kind clusters publish on this machine.
+const (
+	APINodePort   = 30080 // the platform's API; always published
+	HTTPNodePort  = 30081 // an ingress controller; published where Options.Ports names it
+	HTTPSNodePort = 30443
+)
+
+// Port is a node port that a kind cluster publishes on 127.0.0.1.
+type Port struct {
+	Node int
+	Host int // port of 127.0.0.1; 0 picks a free one
+}
 
 // Options of Up.
 type Options struct {
@@ -32,6 +41,7 @@ type Options struct {
 	NodeImage string // name of the node image in the container engine; never pulled
 	Workers   int    // nodes beside the one control plane
 	APIPort   int    // port of 127.0.0.1 for APINodePort; 0 picks a free one
+	Ports     []Port // node ports beside APINodePort
 	// CgroupV1 says that the machine has cgroup v1, which kubelets refuse by default.
 	CgroupV1 bool
 	// NoSysResource says that the machine lacks CAP_SYS_RESOURCE, without
@@ -92,9 +102,12 @@ func upExisting(ctx context.Context, o Options) (Cluster, error) {
 func upKind(ctx context.Context, o Options) (Cluster, error) {
 	config := kind.Config{
 		Name: Name(o.Stack), Image: o.NodeImage, Workers: o.Workers, Network: Name(o.Stack),
-		NodePort: APINodePort, HostPort: o.APIPort,
+		Ports:    []kind.Port{{Node: APINodePort, Host: o.APIPort}},
 		CgroupV1: o.CgroupV1, RestrictOOMScore: o.NoSysResource,
 		Docker: o.Docker, Progress: o.Progress,
+	}
+	for _, port := range o.Ports {
+		config.Ports = append(config.Ports, kind.Port(port))
 	}
 	imageID, err := kind.ImageID(ctx, o.Docker, o.NodeImage)
 	if errors.Is(err, kind.ErrImageMissing) {

@@ -31,6 +31,7 @@ type Spec struct {
 	Database       DatabaseSpec
 	ObjectStorage  service.Endpoint // Bucket, User and Secret of the least-privilege user
 	Metrics        MetricsSpec
+	Ingress        IngressSpec
 	AdminUser      string
 	AdminPassword  string
 	FernetKey      string // url-safe base64 of 32 bytes
@@ -59,6 +60,23 @@ type MetricsSpec struct {
 	Enabled       bool
 	ExporterImage string
 	Dashboards    map[string]string // file name -> JSON for Grafana
+}
+
+// IngressSpec is how people reach the platform by HTTPS. The zero value has no ingress.
+type IngressSpec struct {
+	Host   string // empty: no ingress
+	Path   string // base path, / or /name
+	Issuer string // ClusterIssuer of cert-manager
+	ACME   bool   // the issuer speaks ACME
+	HSTS   bool   // the ingress controller sends Strict-Transport-Security
+}
+
+// Reached is where an ingress is reached from this machine.
+type Reached struct {
+	HTTP      string `json:"http,omitempty"`      // host:port; empty where a port must be forwarded
+	HTTPS     string `json:"https,omitempty"`     // likewise
+	CA        string `json:"ca,omitempty"`        // PEM of the authority that issues the certificate
+	Namespace string `json:"namespace,omitempty"` // of the ingress controller
 }
 
 // Overlay changes rendered objects before they are applied. Patch is a

@@ -24,7 +24,7 @@ func addonsOf(h Handoff) []addon.Addon {
 	if shipsLogs(h.Run) {
 		all = append(all, logShipping(h))
 	}
-	return all
+	return append(all, ingressAddons(h)...)
 }
 
 // addonPlace keeps add-ons out of the platform's namespace: its checks look at

@@ -32,7 +32,12 @@ func (u *up) ground(ctx context.Context) error {
 	}
 	u.startLogStore(ctx)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return u.line.step("cluster", u.upCluster(ctx)) })
+	group.Go(func() error {
+		if err := u.line.step("cluster", u.upCluster(ctx)); err != nil || !usesACME(u.Run) {
+			return err
+		}
+		return u.line.step("acme", u.upACME(ctx))
+	})
 	group.Go(func() error { return u.line.step("database", u.upDatabase(ctx)) })
 	if u.Run.ObjectStorage.Kind == "minio" {
 		group.Go(func() error { return u.line.step("object storage", u.upObjectStorage(ctx)) })
@@ -46,7 +51,7 @@ func (u *up) upCluster(ctx context.Context) func(func(string)) error {
 		defer cancel()
 		options := environment.Options{
 			Kind: u.Run.Cluster.Kind, Stack: u.Run.Name, Progress: waiting,
-			Docker: u.Docker, Workers: u.Run.Cluster.Workers, APIPort: u.Run.Cluster.APIPort,
+			Docker: u.Docker, Workers: u.Run.Cluster.Workers, APIPort: u.Run.Cluster.APIPort, Ports: ingressPorts(u.Run),
 			CgroupV1: u.Engine.CgroupV1, NoSysResource: u.Engine.RestrictOOMScoreAdj,
 			Kubeconfig: u.Run.Cluster.Kubeconfig, Context: u.Run.Cluster.Context,
 		}

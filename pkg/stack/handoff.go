@@ -48,6 +48,10 @@ type Handoff struct {
 	Secrets          []string            `json:"secrets"` // every value that evidence must not hold
 	Started          time.Time           `json:"started"`
 	Ready            bool                `json:"ready"` // false while Up is under way, or after it died
+	// ACME is Pebble: its ACME API for pods, its management API for this machine.
+	ACME            service.Endpoint `json:"acme,omitzero"`
+	ACMECertificate string           `json:"acmeCertificate,omitempty"` // PEM, which verifies the server's own
+	Ingress         platform.Reached `json:"ingress,omitzero"`
 }
 
 // HandoffPath is where the handoff of a stack lies below the state directory.

@@ -49,6 +49,9 @@ func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Wan
 		}
 	}
 	wants = append(wants, shippingImages(run)...)
+	if usesACME(run) {
+		wants = append(wants, images.Want{Ref: pebbleImage, Role: images.RoleService})
+	}
 	for _, ref := range plan.Images {
 		if bakes(run) && ref == AirflowImage(run) {
 			ref = baseImage(run) // the other is made of it

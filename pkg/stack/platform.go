@@ -78,6 +78,7 @@ func specOf(h Handoff) platform.Spec {
 			"conn_type": "http", "host": platform.CheckedHost, "port": platform.CheckedPort,
 			"login": platform.CheckedLogin, "password": h.ConnectionSecret,
 		}},
+		Ingress:   ingressSpec(run),
 		FernetKey: h.FernetKey, JWTSecret: h.JWTSecret, APISecretKey: h.APISecretKey,
 		Metrics: platform.MetricsSpec{Enabled: run.Metrics.Kind == "prometheus", ExporterImage: run.Metrics.ExporterImage},
 	}

@@ -306,7 +306,10 @@ func (u *up) install(ctx context.Context) error {
 		group.Go(func() error { return u.installAddon(ctx, a) })
 	}
 	group.Go(func() error { return u.installPlatform(ctx) })
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return u.reachIngress(ctx)
 }
 
 func (u *up) installAddon(ctx context.Context, a addon.Addon) error {

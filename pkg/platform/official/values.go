@@ -53,6 +53,9 @@ func Values(spec platform.Spec) values {
 	if spec.DAGDelivery == platform.DAGsMounted && len(spec.DAGs) > 0 {
 		addSeeds(out, spec)
 	}
+	if spec.Ingress.Host != "" {
+		out["ingress"] = values{"apiServer": ingress(spec.Ingress)}
+	}
 	return out
 }
 
@@ -80,6 +83,14 @@ func addSecret(out values, name, key, content string) {
 		out["extraSecrets"] = extra
 	}
 	extra[name] = values{"useHelmHooks": false, "stringData": literal(key + ": " + quote(content))}
+}
+
+func ingress(spec platform.IngressSpec) values {
+	return values{
+		"enabled": true, "ingressClassName": "nginx", "path": spec.Path, "pathType": "Prefix",
+		"annotations": values{"cert-manager.io/cluster-issuer": spec.Issuer},
+		"hosts":       []any{values{"name": spec.Host, "tls": values{"enabled": true, "secretName": "airflow-tls"}}},
+	}
 }
 
 func database(spec platform.Spec) values {
@@ -117,6 +128,9 @@ func config(spec platform.Spec) values {
 			"delete_worker_pods_on_failure":   title(!spec.KeepPods),
 			"worker_pods_creation_batch_size": "16",
 		},
+	}
+	if spec.Ingress.Host != "" {
+		out["api"] = values{"base_url": "https://" + spec.Ingress.Host + spec.Ingress.Path}
 	}
 	if spec.LogStore == platform.LogsObjectStorage {
 		out["logging"] = values{

@@ -53,6 +53,9 @@ func TestGolden(t *testing.T) {
 		{"metrics", func(s *platform.Spec) {
 			s.Metrics = platform.MetricsSpec{Enabled: true, ExporterImage: "prom/statsd-exporter:v0.31.0", Dashboards: map[string]string{"one.json": "{}"}}
 		}},
+		{"ingress", func(s *platform.Spec) {
+			s.Ingress = platform.IngressSpec{Host: "air.example.test", Path: "/flight", Issuer: "airworthy-ca"}
+		}},
 		{"airflow-2", func(s *platform.Spec) { s.AirflowVersion = "2.11.0" }},
 		{"mysql-secret", func(s *platform.Spec) {
 			s.Database.Kind, s.Database.Endpoint.FromPod, s.Database.Secret = platform.DatabaseMySQL, "db:3306", "metadata"

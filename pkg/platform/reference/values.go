@@ -26,6 +26,11 @@ func Values(spec platform.Spec) map[string]any {
 		"taskPods":    map[string]any{"keep": spec.KeepPods},
 		"metrics":     metrics(spec),
 	}
+	if spec.Ingress.Host != "" {
+		values["ingress"] = map[string]any{
+			"enabled": true, "host": spec.Ingress.Host, "path": spec.Ingress.Path, "clusterIssuer": spec.Ingress.Issuer,
+		}
+	}
 	return values
 }
 

@@ -36,6 +36,8 @@ type Stack struct {
 	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
 	// ConnectionSecret is the password of platform.CheckedConnection.
 	ConnectionSecret string `json:"connectionSecret"`
+	// Ingress is where people reach the platform.
+	Ingress platform.Reached `json:"ingress,omitzero"`
 }
 
 // Read reads the file of a stack.

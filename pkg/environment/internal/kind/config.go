@@ -18,18 +18,23 @@ const roleLabel = "io.x-k8s.kind.role"
 
 // Config is a cluster as it is wanted.
 type Config struct {
-	Name     string // of the cluster; its nodes' names begin with it
-	Image    string // node image, present in the container engine
-	Workers  int    // beside the one control plane
-	Network  string // container network, made beforehand
-	NodePort int    // port of the nodes that is published on 127.0.0.1
-	HostPort int    // where NodePort is published; 0 for any free port
+	Name    string // of the cluster; its nodes' names begin with it
+	Image   string // node image, present in the container engine
+	Workers int    // beside the one control plane
+	Network string // container network, made beforehand
+	Ports   []Port // of the nodes that are published on 127.0.0.1
 
 	CgroupV1         bool // the machine has cgroup v1, which kubelets refuse unless told otherwise
 	RestrictOOMScore bool // the machine lacks CAP_SYS_RESOURCE, so scores cannot be lowered
 
 	Docker   engine.API
 	Progress func(string) // never nil
+}
+
+// Port is a port of the control plane's node that is published on 127.0.0.1.
+type Port struct {
+	Node int
+	Host int // where Node is published; 0 for any free port
 }
 
 // kubeletPatch is for a cluster that lives for one run on a small machine:
@@ -81,13 +86,15 @@ func (c Config) spec() *v1alpha4.Cluster {
 		Nodes: []v1alpha4.Node{{
 			Role:  v1alpha4.ControlPlaneRole,
 			Image: c.Image,
-			ExtraPortMappings: []v1alpha4.PortMapping{{
-				ContainerPort: int32(c.NodePort),
-				HostPort:      int32(c.HostPort),
-				ListenAddress: "127.0.0.1",
-				Protocol:      v1alpha4.PortMappingProtocolTCP,
-			}},
 		}},
+	}
+	for _, port := range c.Ports {
+		spec.Nodes[0].ExtraPortMappings = append(spec.Nodes[0].ExtraPortMappings, v1alpha4.PortMapping{
+			ContainerPort: int32(port.Node),
+			HostPort:      int32(port.Host),
+			ListenAddress: "127.0.0.1",
+			Protocol:      v1alpha4.PortMappingProtocolTCP,
+		})
 	}
 	if c.RestrictOOMScore {
 		spec.ContainerdConfigPatches = []string{oomPatch, oomPatchV2}

@@ -34,7 +34,7 @@ func TestMismatch(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := Config{Image: "node:1", Workers: 1, Network: "net", NodePort: 30080, HostPort: test.port}
+			c := Config{Image: "node:1", Workers: 1, Network: "net", Ports: []Port{{Node: 30080, Host: test.port}}}
 			if got := c.Mismatch(test.nodes, "i"); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -43,7 +43,7 @@ func TestMismatch(t *testing.T) {
 }
 
 func TestSpec(t *testing.T) {
-	plain := Config{Name: "airworthy-x", Image: "node:1", Workers: 2, NodePort: 30080, HostPort: 8080}.spec()
+	plain := Config{Name: "airworthy-x", Image: "node:1", Workers: 2, Ports: []Port{{Node: 30080, Host: 8080}, {Node: 30443}}}.spec()
 	var roles []string
 	for _, node := range plain.Nodes {
 		roles = append(roles, string(node.Role))
@@ -53,6 +53,9 @@ func TestSpec(t *testing.T) {
 	}
 	if mapped := plain.Nodes[0].ExtraPortMappings[0]; mapped.ListenAddress != "127.0.0.1" || mapped.HostPort != 8080 || mapped.ContainerPort != 30080 {
 		t.Errorf("published is %+v", mapped)
+	}
+	if mapped := plain.Nodes[0].ExtraPortMappings[1]; mapped.HostPort != 0 || mapped.ContainerPort != 30443 {
+		t.Errorf("the second one published is %+v", mapped)
 	}
 	if strings.Contains(strings.Join(plain.KubeadmConfigPatches, ""), "failCgroupV1") || len(plain.ContainerdConfigPatches) != 0 {
 		t.Error("the machine's special cases are patched in without being asked for")

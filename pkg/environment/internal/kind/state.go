@@ -127,12 +127,14 @@ func (c Config) Mismatch(nodes []Node, imageID string) string {
 			continue
 		}
 		controlPlanes++
-		port, published := n.Published[c.NodePort]
-		if !published {
-			return fmt.Sprintf("port %d of node %s is not published", c.NodePort, n.Name)
-		}
-		if c.HostPort != 0 && port != fmt.Sprint(c.HostPort) {
-			return fmt.Sprintf("port %d of node %s is published on %s, not on %d", c.NodePort, n.Name, port, c.HostPort)
+		for _, wanted := range c.Ports {
+			port, published := n.Published[wanted.Node]
+			if !published {
+				return fmt.Sprintf("port %d of node %s is not published", wanted.Node, n.Name)
+			}
+			if wanted.Host != 0 && port != fmt.Sprint(wanted.Host) {
+				return fmt.Sprintf("port %d of node %s is published on %s, not on %d", wanted.Node, n.Name, port, wanted.Host)
+			}
 		}
 	}
 	if controlPlanes != 1 {

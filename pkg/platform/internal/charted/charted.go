@@ -171,7 +171,24 @@ func features(spec platform.Spec) []conformance.Feature {
 	if spec.Database.Secret != "" {
 		out = append(out, conformance.FeatureDatabaseSecret)
 	}
+	if spec.Ingress.Host != "" {
+		out = append(out, ingressFeatures(spec.Ingress)...)
+	}
 	slices.Sort(out)
+	return out
+}
+
+func ingressFeatures(spec platform.IngressSpec) []conformance.Feature {
+	out := []conformance.Feature{conformance.FeatureIngress}
+	if spec.ACME {
+		out = append(out, conformance.FeatureACME)
+	}
+	if spec.HSTS {
+		out = append(out, conformance.FeatureHSTS)
+	}
+	if spec.Path != "/" {
+		out = append(out, conformance.FeatureBasePath)
+	}
 	return out
 }
 
