@@ -1,7 +1,7 @@
 """One task whose log is hard to carry: many scripts, one very long line, five megabytes.
 
 Expected: success; every line comes back whole, in order, and once.
-Serves: logs.content.
+Serves: logs.content, ingress.large_log.
 """
 
 from __future__ import annotations

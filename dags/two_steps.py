@@ -1,7 +1,7 @@
 """A first task that lasts, and a second that only a living scheduler can start.
 
 Expected: success with one try each, also when the scheduler is killed while the first task runs.
-Serves: executor.scheduler_killed.
+Serves: executor.scheduler_killed, ingress.login_browser.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ func All() []Check {
 		platformChecks(), executorChecks(), dagChecks(), logChecks(),
 		metricsChecks(),
 		secretChecks(),
+		ingressChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

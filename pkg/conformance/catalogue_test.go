@@ -14,6 +14,8 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"executor.mapped_tasks", "executor.parallel_tasks", "executor.pod_killed",
 		"executor.pod_override", "executor.pod_per_task", "executor.retries",
 		"executor.scheduler_killed", "executor.service_account", "executor.unschedulable", "executor.xcom",
+		"ingress.acme", "ingress.api_token", "ingress.base_path", "ingress.hsts", "ingress.https_verifies",
+		"ingress.large_log", "ingress.login_browser", "ingress.redirects_http", "ingress.renewal", "ingress.session",
 		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
 		"metrics.alerts", "metrics.alerts.scheduler", "metrics.counts_runs", "metrics.dashboards", "metrics.durations",
 		"metrics.exporter_restart", "metrics.labels", "metrics.scheduler", "metrics.scraped",

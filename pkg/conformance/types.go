@@ -27,6 +27,10 @@ const (
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret
 	FeatureLogShipping        Feature = "log-shipping"    // the logs of all pods arrive in a store outside the cluster
+	FeatureIngress            Feature = "ingress"         // HTTPS by an ingress whose certificate cert-manager keeps
+	FeatureACME               Feature = "acme"            // the certificate is issued by ACME
+	FeatureHSTS               Feature = "hsts"            // Strict-Transport-Security is configured
+	FeatureBasePath           Feature = "base-path"       // the platform is served below a path
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
 )

@@ -48,7 +48,7 @@ func newFake() *fake {
 			"/usr/bin/docker":                   "\x7fELF",
 		},
 		commands: map[string]string{
-			"docker": "/usr/bin/docker", "dockerd": "/usr/sbin/dockerd", "go": "/usr/bin/go", "debootstrap": "/usr/sbin/debootstrap",
+			"docker": "/usr/bin/docker", "dockerd": "/usr/sbin/dockerd", "go": "/usr/bin/go", "debootstrap": "/usr/sbin/debootstrap", "chromium": "/usr/bin/chromium",
 			"apt-get": "/usr/bin/apt-get", "runc": "/usr/sbin/runc", "iptables": "/usr/sbin/iptables",
 		},
 		engine: daemon{version: "28.3.0", apiVersion: "1.51", driver: "overlay2", root: "/var/lib/docker", cgroup: "2", memory: 16 * gib, cpus: 4},
@@ -209,10 +209,15 @@ func TestDetectProblems(t *testing.T) {
 			},
 		},
 		{
-			name: "no tools to build with", spoil: func(f *fake) { delete(f.commands, "go"); delete(f.commands, "debootstrap") },
+			name: "no tools to build with", spoil: func(f *fake) {
+				delete(f.commands, "go")
+				delete(f.commands, "debootstrap")
+				delete(f.commands, "chromium")
+			},
 			problems: []string{
 				"no Go toolchain is installed (PATH): install Go; it is needed only where images are built from packages",
 				"fixes debootstrap is not installed (PATH): run `airworthy doctor --fix`; it is needed only where images are built from packages",
+				"fixes no Chromium is installed (PATH): run `airworthy doctor --fix`, which installs the package chromium; it is needed only by ingress.login_browser, where the run file has an ingress",
 			},
 		},
 	}

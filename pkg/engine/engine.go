@@ -66,6 +66,7 @@ type Status struct {
 	Bin         string `json:"bin,omitempty"`         // to be put before PATH, when CLI is airworthy's own
 	Go          string `json:"go,omitempty"`          // the Go command, which building images needs
 	Debootstrap string `json:"debootstrap,omitempty"` // likewise
+	Browser     string `json:"browser,omitempty"`     // a Chromium, which one check of the ingress needs
 
 	Problems []Problem `json:"problems"`
 
@@ -128,6 +129,10 @@ func detect(ctx context.Context, m machine, o Options) (Status, error) {
 	return s, nil
 }
 
+// browsers are the names that distributions give to Chromium; pkg/browser
+// looks for the same.
+var browsers = []string{"chromium", "chromium-browser", "google-chrome-stable", "google-chrome"}
+
 // tools finds the commands on PATH and in the private directory.
 func (s *Status) tools(m machine, o Options) {
 	s.Daemon = m.lookPath("dockerd")
@@ -137,6 +142,11 @@ func (s *Status) tools(m machine, o Options) {
 	s.Podman = m.lookPath("podman")
 	s.Go = m.lookPath("go")
 	s.Debootstrap = m.lookPath("debootstrap")
+	for _, name := range browsers {
+		if s.Browser = m.lookPath(name); s.Browser != "" {
+			break
+		}
+	}
 	if s.CLI = m.lookPath("docker"); s.CLI != "" && !podmanScript(m, s.CLI) {
 		return
 	}

@@ -80,6 +80,10 @@ func (f *fixer) all(ctx context.Context) error {
 			f.say("installing debootstrap, which makes base images from packages")
 			failed = append(failed, f.install(ctx, "debootstrap"))
 		}
+		if s.Browser == "" && f.release().debian {
+			f.say("installing chromium, by which the user interface is checked through the ingress")
+			failed = append(failed, f.install(ctx, "chromium"))
+		}
 	}
 	if err := errors.Join(failed...); err != nil {
 		return err

@@ -122,13 +122,21 @@ func TestFix(t *testing.T) {
 			err:   "no container engine is installed (unix:///var/run/docker.sock): run `airworthy doctor --fix` as root, or install Docker Engine yourself",
 		},
 		{
-			name:  "kernel limits and debootstrap",
-			spoil: func(f *fake) { f.files[inotify+"max_user_instances"] = "128\n"; delete(f.commands, "debootstrap") },
+			name: "kernel limits, debootstrap and chromium",
+			spoil: func(f *fake) {
+				f.files[inotify+"max_user_instances"] = "128\n"
+				delete(f.commands, "debootstrap")
+				delete(f.commands, "chromium")
+			},
 			said: []string{
 				"raising fs.inotify.max_user_instances from 128 to 512 until the next boot",
 				"installing debootstrap, which makes base images from packages",
+				"installing chromium, by which the user interface is checked through the ingress",
 			},
-			ran: []string{"apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends debootstrap"},
+			ran: []string{
+				"apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends debootstrap",
+				"apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium",
+			},
 		},
 		{
 			name: "a daemon that ends at once",

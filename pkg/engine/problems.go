@@ -148,6 +148,14 @@ func (s *Status) toolProblems(m machine) {
 		}
 		s.add(p)
 	}
+	if s.Browser == "" {
+		p := Problem{What: "no Chromium is installed", Where: "PATH", Fixes: debian && m.uid == 0 && s.local(),
+			Mend: "install it; it is needed only by ingress.login_browser, where the run file has an ingress"}
+		if p.Fixes {
+			p.Mend = fixByDoctor + ", which installs the package chromium; it is needed only by ingress.login_browser, where the run file has an ingress"
+		}
+		s.add(p)
+	}
 }
 
 // major is the first number of a version, 0 when there is none.

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -108,6 +109,16 @@ func (r *Recorder) Log(name string) io.WriteCloser {
 	defer r.mu.Unlock()
 	r.logs = append(r.logs, log)
 	return log
+}
+
+// Picture writes a PNG as pictures/NAME.png. It is no text: secrets on it are
+// for its maker to keep off.
+func (r *Recorder) Picture(name string, png []byte) {
+	if !bytes.HasPrefix(png, []byte("\x89PNG\r\n\x1a\n")) {
+		r.keep(fmt.Errorf("picture %s is no PNG", name))
+		return
+	}
+	r.keep(r.dir.WriteDerived(r.at+"/pictures/"+File(clean(name))+".png", png))
 }
 
 // Finish closes the logs and writes the result, last and at once: an attempt

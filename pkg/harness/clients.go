@@ -27,6 +27,9 @@ type clients struct {
 	// database is the metadata database as this process reaches it.
 	database service.Endpoint
 	calls    *switchedWriter
+
+	ingressOnce sync.Mutex
+	ingress     *ingress // nil until it is asked for
 }
 
 func newClients(ctx context.Context, h standing.Stack) (*clients, error) {

@@ -13,6 +13,9 @@ import (
 // Container is what was recorded of one container of a pod.
 type Container = kube.ContainerFact
 
+// PodFact is what was read of a pod.
+type PodFact = kube.PodFact
+
 // Run is a DAG run with its task instances, as Airflow reported them.
 type Run struct {
 	airflow.DAGRun

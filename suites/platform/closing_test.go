@@ -33,6 +33,14 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 		Expect(pods).To(HaveOnePodPerTask(run))
 	})
 
+	It("keeps people logged in while the API server restarts", suite.Check(conformance.IngressSession), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		kept, err := s.KeepSession(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(kept.Instead).NotTo(Equal(kept.Gone))
+		Expect(kept).To(KeepTheSession())
+	})
+
 	It("raises an alert while there is no scheduler", suite.Check(conformance.MetricsAlertsScheduler), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		gone := harness.Alert{Name: "AirflowSchedulerGone"}

@@ -1,0 +1,172 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/airworthy/airworthy/pkg/await"
+	"github.com/airworthy/airworthy/pkg/kube"
+)
+
+// Kept is a session of the user interface before and after the API server was
+// restarted.
+type Kept struct {
+	Before  Answers `json:"before"`
+	After   Answers `json:"after"`
+	Gone    string  `json:"gone"`    // the pod that was deleted
+	Instead string  `json:"instead"` // the pod that took its place
+}
+
+// Answers are what the platform answered to the cookies of a session.
+type Answers struct {
+	API   Reply `json:"api"`   // the REST API, which takes Airflow's own token
+	Login Reply `json:"login"` // the login page, which sends people on who are known
+}
+
+// csrf finds the token that the login form carries.
+var csrf = regexp.MustCompile(`name="csrf_token"[^>]*value="([^"]+)"`)
+
+// KeepSession logs in as a browser does, restarts the API server, and asks
+// again with the same cookies.
+func (s *Session) KeepSession(ctx context.Context) (k Kept, err error) {
+	i, err := s.ingress(ctx)
+	if err != nil {
+		return k, err
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return k, err
+	}
+	client := i.client(jar)
+	defer func() { s.fact("session", k) }()
+	if err := s.logIn(ctx, i, client); err != nil {
+		return k, err
+	}
+	if k.Before, err = s.askWith(ctx, i, client); err != nil {
+		return k, err
+	}
+	if k.Gone, k.Instead, err = s.restart(ctx, "api-server"); err != nil {
+		return k, err
+	}
+	k.After, err = s.askWith(ctx, i, client)
+	return k, err
+}
+
+func (s *Session) logIn(ctx context.Context, i *ingress, client *http.Client) error {
+	page, err := s.ask(ctx, client, i.url("/auth/login/"))
+	if err != nil {
+		return err
+	}
+	token := csrf.FindStringSubmatch(page.Body)
+	if token == nil {
+		return fmt.Errorf("log in: %s has no form with a CSRF token: %d %.200q", page.URL, page.Status, page.Body)
+	}
+	form := url.Values{"username": {s.suite.stack.AdminUser}, "password": {s.suite.stack.AdminPassword}, "csrf_token": {token[1]}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, page.URL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Referer", page.URL)
+	answer, err := reply(client, request)
+	if err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	// The page that a login leads to sets the API's cookie.
+	for hop := 0; answer.Status >= 300 && answer.Status < 400 && hop < 5; hop++ {
+		next, err := request.URL.Parse(answer.Location)
+		if err != nil {
+			return fmt.Errorf("log in: %w", err)
+		}
+		if request, err = http.NewRequestWithContext(ctx, http.MethodGet, next.String(), nil); err != nil {
+			return err
+		}
+		if answer, err = reply(client, request); err != nil {
+			return fmt.Errorf("log in: %w", err)
+		}
+	}
+	if answer.Status != http.StatusOK {
+		return fmt.Errorf("log in: %s answers %d: %.200q", answer.URL, answer.Status, answer.Body)
+	}
+	return nil
+}
+
+// ask waits until the platform, not the proxy before it, answers.
+func (s *Session) ask(ctx context.Context, client *http.Client, address string) (Reply, error) {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	return await.Until(ctx, "an answer of "+address, everyRequest,
+		func(ctx context.Context) (Reply, error) {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+			if err != nil {
+				return Reply{}, await.Stop(err)
+			}
+			return reply(client, request)
+		},
+		func(r Reply) error {
+			if r.Status >= 500 {
+				return fmt.Errorf("it answers %d: %.100q", r.Status, r.Body)
+			}
+			return nil
+		})
+}
+
+func (s *Session) askWith(ctx context.Context, i *ingress, client *http.Client) (a Answers, err error) {
+	a.API, err = s.ask(ctx, client, i.url("/api/v2/dags?limit=1"))
+	if err == nil {
+		a.Login, err = s.ask(ctx, client, i.url("/auth/login/"))
+	}
+	a.API.Body, a.Login.Body = fmt.Sprintf("%.200s", a.API.Body), fmt.Sprintf("%.200s", a.Login.Body)
+	return a, err
+}
+
+// restart deletes the pods of a component one by one in good order, and waits
+// for those that take their places.
+func (s *Session) restart(ctx context.Context, component string) (gone, instead string, err error) {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Install)
+	defer cancel()
+	before, err := s.componentPods(ctx, component)
+	if err != nil {
+		return "", "", err
+	}
+	var old []string
+	for _, pod := range before {
+		old = append(old, pod.Name)
+		if err := s.noteKill(pod.Name); err != nil {
+			return "", "", err
+		}
+		if err := s.suite.clients.kube.DeletePod(ctx, pod.Name, kube.Deletion{}); err != nil {
+			return "", "", fmt.Errorf("restart %s: %w", component, err)
+		}
+	}
+	gone = strings.Join(old, ", ")
+	after, err := await.Until(ctx, "component "+component+" to be ready again", everyDAG,
+		func(ctx context.Context) ([]kube.PodFact, error) { return s.componentPods(ctx, component) },
+		func(pods []kube.PodFact) error {
+			if len(pods) != len(before) {
+				return fmt.Errorf("it has %d of %d pods", len(pods), len(before))
+			}
+			for _, pod := range pods {
+				if strings.Contains(gone, pod.Name) {
+					return fmt.Errorf("pod %s is still there", pod.Name)
+				}
+				if !pod.Ready {
+					return fmt.Errorf("pod %s is not ready", pod.Name)
+				}
+			}
+			return nil
+		})
+	if err != nil {
+		return gone, "", err
+	}
+	if len(after) == 0 {
+		return gone, "", errors.New("restart " + component + ": it has no pods")
+	}
+	return gone, after[0].Name, nil
+}
