@@ -127,7 +127,7 @@ func (u *up) reachIngress(ctx context.Context) error {
 		u.h.Ingress.HTTP, _ = reacher.HostAddress(environment.HTTPNodePort)
 		u.h.Ingress.HTTPS, _ = reacher.HostAddress(environment.HTTPSNodePort)
 	}
-	u.h.Ingress.Namespace = addonPlace(u.h).Namespace
+	u.h.Ingress.Namespace = addonPlace(u.Run).Namespace
 	if usesACME(u.Run) {
 		return nil // the server was asked when it started
 	}
