@@ -1,7 +1,7 @@
 """A first task that lasts, and a second that only a living scheduler can start.
 
-Expected: success with one try each, also when the scheduler is killed while the first task runs.
-Serves: executor.scheduler_killed, ingress.login_browser.
+Expected: success with one try each, also when the scheduler is killed, or the database silent, while the first task runs.
+Serves: executor.scheduler_killed, database.outage, ingress.login_browser.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.decorators import task
 
-# Long enough for the scheduler to be killed while the task runs, whatever the machine.
+# Long enough for a check to act while the task runs, whatever the machine.
 FIRST_SECONDS = 8
 
 with DAG("two_steps", schedule=None, start_date=datetime(2024, 1, 1), catchup=False, tags=["airworthy"]):

@@ -18,6 +18,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/evidence/verdict"
 	"github.com/airworthy/airworthy/pkg/progress"
+	"github.com/airworthy/airworthy/pkg/service/pause"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
 
@@ -225,12 +226,23 @@ func (f *flight) attempt(ctx context.Context, r suiteRun) error {
 	if f.app.verbose {
 		r.log = io.MultiWriter(log, end, f.app.err)
 	}
-	err = errors.Join(r.run(ctx), log.Close())
+	err = errors.Join(r.run(ctx), log.Close(), f.resume())
 	records, interrupted, readErr := f.dir.ReadRecords()
 	if err == nil && readErr == nil && len(records)+len(interrupted) == 0 {
 		return fmt.Errorf("the suites ran no check; they ended with:\n%s", f.dir.Redactor().Text(end.lines()))
 	}
 	return err
+}
+
+// resume lets a database go on that a suite silenced and, being killed, could
+// not let go on itself.
+func (f *flight) resume() error {
+	if f.handoff.Engine == "" || f.handoff.Database.Container == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+	defer cancel()
+	return pause.Container{Host: f.handoff.Engine, Name: f.handoff.Database.Container}.Resume(ctx)
 }
 
 // report writes facts, reports and sums from what the directory holds. It may

@@ -102,6 +102,13 @@ func (f *flight) sabotage(ctx context.Context, groups []sabotage.Group, keep boo
 func (f *flight) breakAll(ctx context.Context, s *stack.Stack, groups []sabotage.Group) ([]sabotage.Finding, error) {
 	var all []sabotage.Finding
 	for _, g := range groups {
+		g, leftOut := g.On(s.Handoff.Features, s.Handoff.Run.Database.Kind)
+		for _, line := range leftOut {
+			fmt.Fprintf(f.app.out, "left out  %s\n", line)
+		}
+		if len(g.Sabotages) == 0 {
+			continue
+		}
 		end := f.view.Step("sabotage " + g.Name)
 		runner := sabotage.Runner{
 			Stack: s,
@@ -135,8 +142,10 @@ func (f *flight) broken(ctx context.Context, s *stack.Stack, group string, h sta
 	if err != nil {
 		return nil, err
 	}
+	run := h.Run
+	run.Profile = string(conformance.Extended) // checks of every level own sabotages
 	one := &flight{
-		app: f.app, run: h.Run, pick: selection{checks: checks, repeat: 1, procs: f.pick.procs},
+		app: f.app, run: run, pick: selection{checks: checks, repeat: 1, procs: f.pick.procs},
 		machine: f.machine, dir: dir, path: path, meter: f.meter, view: f.view, handoff: h,
 	}
 	if err := one.record(ctx, s); err != nil {

@@ -83,6 +83,7 @@ type DAGRun struct {
 	Queued  time.Time      `json:"queued_at,omitzero"`
 	Started time.Time      `json:"start_date,omitzero"`
 	Ended   time.Time      `json:"end_date,omitzero"`
+	Note    string         `json:"note,omitempty"`
 }
 
 // TaskInstance is one task of a run; MapIndex is -1 unless it is mapped.
@@ -167,6 +168,8 @@ type Client interface {
 	// says that a run of that id exists.
 	Trigger(ctx context.Context, dag, run string, conf map[string]any) (DAGRun, error)
 	Run(ctx context.Context, dag, run string) (DAGRun, error)
+	// SetNote replaces the note of a run.
+	SetNote(ctx context.Context, dag, run, note string) error
 	// TaskInstances returns every task instance of a run, mapped ones expanded, paging through all.
 	TaskInstances(ctx context.Context, dag, run string) ([]TaskInstance, error)
 	// Tries returns every try of one task instance, the current one included, in order.

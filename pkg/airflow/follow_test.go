@@ -128,6 +128,12 @@ func TestRunWithRetriesMappedTasksAndXComs(t *testing.T) {
 	if v, err := c.XCom(t.Context(), "d", "r", "flaky", -1, "return_value"); err != nil || v.(map[string]any)["a"] != 1.0 {
 		t.Errorf("%v, %v", v, err)
 	}
+	if err := c.SetNote(t.Context(), "d", "r", "landed 🛬"); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := c.Run(t.Context(), "d", "r"); err != nil || run.Note != "landed 🛬" {
+		t.Errorf("the note is %q (%v)", run.Note, err)
+	}
 	if err := c.DeleteRun(t.Context(), "d", "r"); err != nil {
 		t.Error(err)
 	}

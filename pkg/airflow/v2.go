@@ -95,6 +95,13 @@ func (c *clientV2) Run(ctx context.Context, dag, run string) (DAGRun, error) {
 	return runV2(w), nil
 }
 
+func (c *clientV2) SetNote(ctx context.Context, dag, run, note string) error {
+	return c.call(ctx, request{
+		method: http.MethodPatch, path: v2.RunPath(dag, run),
+		query: url.Values{"update_mask": {"note"}}, body: map[string]string{"note": note},
+	}, nil)
+}
+
 func (c *clientV2) DeleteRun(ctx context.Context, dag, run string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: v2.RunPath(dag, run)}, nil)
 }
@@ -193,7 +200,7 @@ func dagV2(w v2.DAG) DAG {
 }
 
 func runV2(w v2.Run) DAGRun {
-	return DAGRun{DAG: w.DAG, ID: w.ID, State: State(w.State), Conf: w.Conf, Queued: w.Queued, Started: w.Started, Ended: w.Ended}
+	return DAGRun{DAG: w.DAG, ID: w.ID, State: State(w.State), Conf: w.Conf, Queued: w.Queued, Started: w.Started, Ended: w.Ended, Note: w.Note}
 }
 
 func taskV2(w v2.TaskInstance) TaskInstance {

@@ -16,6 +16,7 @@ func All() []Check {
 		metricsChecks(),
 		secretChecks(),
 		ingressChecks(),
+		databaseChecks(),
 	)
 	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	return all

@@ -10,6 +10,7 @@ import (
 func TestCatalogueHasTheseChecks(t *testing.T) {
 	want := []string{
 		"dags.appears", "dags.import_error", "dags.recovery",
+		"database.migrated_first", "database.outage", "database.secret_hidden", "database.time_zone", "database.unicode",
 		"executor.default_resources", "executor.failing_task", "executor.finished_pods",
 		"executor.mapped_tasks", "executor.parallel_tasks", "executor.pod_killed",
 		"executor.pod_override", "executor.pod_per_task", "executor.retries",

@@ -33,6 +33,7 @@ const (
 	FeatureBasePath           Feature = "base-path"       // the platform is served below a path
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
+	FeatureDatabasePause          Feature = "database-pause" // the suite can silence the database for a while
 )
 
 // Outcome is how one attempt at a check ended.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,12 +87,16 @@ func (s *Session) ErrorLines(ctx context.Context) (ErrorLines, error) {
 	if err != nil {
 		return found, err
 	}
+	silences, err := s.silences()
+	if err != nil {
+		return found, err
+	}
 	var errs []error
 	for _, pod := range pods {
 		files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod.Name)) + "/*.log")
 		errs = append(errs, err)
 		for _, file := range files {
-			errs = append(errs, found.read(pod.Name, file, list, kills[pod.Name]))
+			errs = append(errs, found.read(pod.Name, file, list, excuse(kills[pod.Name], silences)))
 		}
 	}
 	s.fact("error-lines", found)
@@ -119,9 +124,22 @@ func (e logEntry) time() time.Time {
 	return at
 }
 
-// read adds one log. killed is when a check killed the pod, zero when none
-// did: what its processes say while they die is no defect.
-func (l *ErrorLines) read(pod, path string, list []explanation, killed time.Time) error {
+// excuse says at which times an error of a pod is no defect: from when a check
+// killed it (zero when none did), as its processes speak while they die; and
+// while the database was silent, and until everybody has connected again.
+func excuse(killed time.Time, silences []silence) func(time.Time) bool {
+	return func(at time.Time) bool {
+		if !killed.IsZero() && !at.Before(killed.Truncate(time.Second)) {
+			return true
+		}
+		return slices.ContainsFunc(silences, func(s silence) bool {
+			return !at.Before(s.From.Truncate(time.Second)) && at.Before(s.To.Add(afterSilence))
+		})
+	}
+}
+
+// read adds one log. Errors at a time that is excused count as explained.
+func (l *ErrorLines) read(pod, path string, list []explanation, excused func(time.Time) bool) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read recorded log: %w", err)
@@ -133,7 +151,7 @@ func (l *ErrorLines) read(pod, path string, list []explanation, killed time.Time
 	flush := func() {
 		switch {
 		case entry.error == "":
-		case isExplained(strings.Join(entry.lines, "\n"), list), !killed.IsZero() && !entry.time().Before(killed.Truncate(time.Second)):
+		case isExplained(strings.Join(entry.lines, "\n"), list), excused(entry.time()):
 			l.Explained++
 		case reported < unexplainedPerFile:
 			reported++

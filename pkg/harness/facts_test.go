@@ -127,13 +127,13 @@ func TestErrorLines(t *testing.T) {
 				t.Fatal(err)
 			}
 			var found ErrorLines
-			if err := found.read("p", path, nil, time.Time{}); err != nil {
+			if err := found.read("p", path, nil, excuse(time.Time{}, nil)); err != nil {
 				t.Fatal(err)
 			}
 			if got := len(found.Unexplained) == 1; got != test.want || found.Read != 1 {
 				t.Errorf("got %+v", found)
 			}
-			if err := found.read("p", path, list, time.Time{}); err != nil {
+			if err := found.read("p", path, list, excuse(time.Time{}, nil)); err != nil {
 				t.Fatal(err)
 			}
 			if (found.Explained == 1) != test.want {
@@ -154,7 +154,7 @@ SystemExit: 0
 		t.Fatal(err)
 	}
 	var found ErrorLines
-	if err := found.read("p", path, nil, time.Date(2026, 1, 1, 10, 0, 5, 0, time.UTC)); err != nil {
+	if err := found.read("p", path, nil, excuse(time.Date(2026, 1, 1, 10, 0, 5, 0, time.UTC), nil)); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"p/scheduler: 2026-01-01T10:00:00.1Z [error    ] before"}

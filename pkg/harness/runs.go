@@ -21,7 +21,14 @@ const (
 // runID is the same in every process of one attempt, which is what lets them
 // share a run.
 func (s *Session) runID() string {
-	return fmt.Sprintf("airworthy-%s-%d", s.suite.token, s.suite.attempt)
+	return fmt.Sprintf("airworthy-%s-%d%s", s.suite.token, s.suite.attempt, s.variant)
+}
+
+// apart is a session whose runs are its own, and not those that checks share.
+func (s *Session) apart(variant string) *Session {
+	other := *s
+	other.variant = "-" + variant
+	return &other
 }
 
 // start triggers the run of a DAG that all checks of this attempt share, or

@@ -35,6 +35,7 @@ type Session struct {
 	check    conformance.Check
 	recorder *evidence.Recorder
 	blocked  string
+	variant  string // of the run id, for a check that needs a run of a shared DAG for itself
 }
 
 // Asked is the run file that the stack was made of.
@@ -126,6 +127,13 @@ func (s *Session) collect(ctx context.Context) {
 	keep("failure-import-errors", broken, err)
 	pods, err := s.suite.clients.kube.Pods(ctx, "")
 	keep("failure-pods", pods, err)
+}
+
+// Unable ends the spec as blocked: what it would have looked at is not there,
+// which says nothing of the platform.
+func (s *Session) Unable(reason string) {
+	s.blocked = reason
+	ginkgo.Fail("blocked: "+reason, 1)
 }
 
 // Workload is a component's Deployment or StatefulSet.

@@ -122,6 +122,8 @@ type Release struct {
 	// DAGFolder; empty when DAG files cannot be changed while it runs.
 	DAGWriter string `json:"dagWriter,omitempty"`
 	DAGFolder string `json:"dagFolder,omitempty"`
+	// MigrationSelector matches the pods that migrate the database.
+	MigrationSelector string `json:"migrationSelector,omitempty"`
 	// PodSelector matches every pod of the platform, task pods included.
 	PodSelector string `json:"podSelector,omitempty"`
 	// Metrics is nil where the platform exports none.

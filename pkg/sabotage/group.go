@@ -51,6 +51,32 @@ func Groups(all []Sabotage, ids []string) ([]Group, error) {
 	return groups, nil
 }
 
+// On gives the group without what cannot be tried on a platform of these
+// features with this kind of database, and says why each is left out.
+func (g Group) On(features []conformance.Feature, database string) (possible Group, leftOut []string) {
+	possible.Name = g.Name
+	for _, s := range g.Sabotages {
+		why := ""
+		if s.Database != "" && s.Database != database {
+			why = "is for " + s.Database
+		}
+		for _, id := range slices.Sorted(maps.Keys(s.Expect)) {
+			check, _ := conformance.Find(id)
+			for _, feature := range check.Requires {
+				if !slices.Contains(features, feature) {
+					why = fmt.Sprintf("%s needs %s, which this platform does not claim", id, feature)
+				}
+			}
+		}
+		if why != "" {
+			leftOut = append(leftOut, s.ID()+": "+why)
+			continue
+		}
+		possible.Sabotages = append(possible.Sabotages, s)
+	}
+	return possible, leftOut
+}
+
 // Checks gives the ids of the checks that the group must turn red.
 func (g Group) Checks() []string {
 	ids := map[string]bool{}

@@ -32,6 +32,9 @@ type Sabotage struct {
 	// Group names sabotages that are installed together because they do not disturb each other.
 	Group string `yaml:"group" json:"group"`
 
+	// Database is the kind of database that it is for; empty for all.
+	Database string `yaml:"database" json:"database,omitempty"`
+
 	Run      []string           `yaml:"run" json:"run,omitempty"` // settings of the run file, key=value
 	Values   map[string]any     `yaml:"values" json:"values,omitempty"`
 	Overlays []platform.Overlay `yaml:"overlays" json:"overlays,omitempty"`

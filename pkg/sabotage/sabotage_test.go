@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -156,5 +157,30 @@ for name, parameter in (("pod_mutation_hook", "pod"), ("task_policy", "task")):
 		if out, err := probe.CombinedOutput(); err != nil {
 			t.Errorf("group %s: %v\n%s", g.Name, err, out)
 		}
+	}
+}
+
+func TestGroupOnAPlatform(t *testing.T) {
+	group := Group{Name: "g", Sabotages: []Sabotage{
+		{Check: "database.unicode", Name: "for-mysql", Database: "mysql", Expect: map[string]string{"database.unicode": "x"}},
+		{Check: "database.secret_hidden", Name: "secret", Expect: map[string]string{"database.secret_hidden": "x"}},
+		{Check: "platform.versions", Name: "any", Expect: map[string]string{"platform.versions": "x"}},
+	}}
+	all := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess, conformance.FeatureDatabaseSecret}
+	for _, row := range []struct {
+		name, database string
+		features       []conformance.Feature
+		leftOut        []string
+	}{
+		{"everything", "mysql", all, nil},
+		{"another database", "postgres", all, []string{"database.unicode/for-mysql: is for mysql"}},
+		{"no secret", "mysql", all[:2], []string{"database.secret_hidden/secret: database.secret_hidden needs database-secret, which this platform does not claim"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			possible, leftOut := group.On(row.features, row.database)
+			if !slices.Equal(leftOut, row.leftOut) || len(possible.Sabotages) != 3-len(row.leftOut) || possible.Name != "g" {
+				t.Errorf("left out %q, possible %+v", leftOut, possible)
+			}
+		})
 	}
 }

@@ -13,6 +13,9 @@ type Endpoint struct {
 	Bucket   string `json:"bucket,omitempty"`
 	User     string `json:"user,omitempty"`
 	Secret   string `json:"secret,omitempty"` // password or secret key; never printed
+	// Container is the engine's name of the service's container; empty where the
+	// service is inside the cluster.
+	Container string `json:"container,omitempty"`
 	// Behind is set where the service is inside the cluster, and this machine
 	// reaches it by a forwarded port alone. FromHost is empty then.
 	Behind *Behind `json:"behind,omitempty"`

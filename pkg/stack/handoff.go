@@ -40,6 +40,7 @@ type Handoff struct {
 	ConnectionSecret string              `json:"connectionSecret"`
 	JWTSecret        string              `json:"jwtSecret"`
 	APISecretKey     string              `json:"apiSecretKey"`
+	Engine           string              `json:"engine"` // address of the container engine; empty where none was used
 	Database         service.Endpoint    `json:"database"`
 	ObjectStorage    service.Endpoint    `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin      service.Endpoint    `json:"objectAdmin"`   // the root user

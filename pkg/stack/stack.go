@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/engine"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/evidence"
@@ -175,12 +176,23 @@ func (u *up) plan(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("render the platform: %w", err)
 		}
-		u.h.Features = slices.Concat(u.h.Plan.Features, shippingFeatures(u.Run))
+		u.h.Features = u.features()
 		if u.h.Addons, err = planAddons(ctx, u.h); err != nil {
 			return err
 		}
 		return u.keepPlan()
 	})
+}
+
+// features are what the platform claims, and what the stack can do beside it.
+func (u *up) features() []conformance.Feature {
+	features := slices.Concat(u.h.Plan.Features, shippingFeatures(u.Run))
+	if !servicesInside(u.Run) && u.Docker != nil {
+		u.h.Engine = u.Docker.DaemonHost()
+		features = append(features, conformance.FeatureDatabasePause)
+	}
+	slices.Sort(features)
+	return features
 }
 
 // keepPlan writes what will be installed below setup/.

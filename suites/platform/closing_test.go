@@ -14,7 +14,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/harness"
 )
 
-// Serial: the first disturbs what every other check uses, and the others look
+// Serial: the first ones disturb what every other check uses, and the others look
 // back at the whole run, so they come after everything else, in this order.
 var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 	It("survives the death of the scheduler without losing or repeating a task", suite.Check(conformance.ExecutorSchedulerKilled), func(ctx SpecContext) {
@@ -77,6 +77,26 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 		By("looking for what was scraped before")
 		_, err = s.WaitSeries(ctx, "the heartbeats from before", before, harness.HasData)
 		Expect(err).To(BeWithoutError())
+	})
+
+	It("survives a silent database without losing or repeating a task", suite.Check(conformance.DatabaseOutage), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+
+		By("silencing the database for half a minute while the first of two tasks runs and ends")
+		outage, err := s.RunWithDatabaseSilent(ctx, "two_steps", "first", 30*time.Second)
+		Expect(err).To(BeWithoutError())
+		Expect(outage.Meanwhile).NotTo(BeEmpty(), "what a new connection met: it was answered, so there was no outage")
+		Expect(outage.Run).To(HaveState(airflow.Success))
+
+		By("counting tries and pods, and reading what the tasks returned")
+		Expect(outage.Run).To(HaveTries("first", 1))
+		Expect(outage.Run).To(HaveTries("second", 1))
+		pods, err := s.FinishedPods(ctx, outage.Run)
+		Expect(err).To(BeWithoutError())
+		Expect(pods).To(HaveOnePodPerTask(outage.Run))
+		value, err := s.XCom(ctx, outage.Run, "second", -1)
+		Expect(err).To(BeWithoutError())
+		Expect(value).To(Equal("first, second"))
 	})
 
 	It("restarts no container", suite.Check(conformance.PlatformNoRestarts), func(ctx SpecContext) {

@@ -159,6 +159,20 @@ func (s *Server) getRun(w http.ResponseWriter, r *http.Request) {
 	s.withRun(w, r, func(run *runState) { reply(w, http.StatusOK, run.wire()) })
 }
 
+func (s *Server) patchRun(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Note *string `json:"note"`
+	}
+	if err := strict(r, &body); err != nil || r.URL.Query().Get("update_mask") != "note" {
+		fail(w, http.StatusUnprocessableEntity, []object{{"type": "extra_forbidden", "loc": []string{"body"}, "msg": "Extra inputs are not permitted"}})
+		return
+	}
+	s.withRun(w, r, func(run *runState) {
+		run.note = body.Note
+		reply(w, http.StatusOK, run.wire())
+	})
+}
+
 func (s *Server) deleteRun(w http.ResponseWriter, r *http.Request) {
 	s.withRun(w, r, func(run *runState) {
 		if run.state == airflow.Running {

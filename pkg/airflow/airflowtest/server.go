@@ -152,6 +152,7 @@ func (s *Server) handler() http.Handler {
 		"DELETE /api/v2/connections/{id}": s.deleteConnection,
 		"POST /api/v2/dags/{dag}/dagRuns": s.trigger,
 		"GET " + run:                      s.getRun,
+		"PATCH " + run:                    s.patchRun,
 		"DELETE " + run:                   s.deleteRun,
 		"GET " + run + "/taskInstances":   s.listTasks,
 		"GET " + task:                     s.getTask,

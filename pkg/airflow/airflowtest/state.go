@@ -67,6 +67,7 @@ type runState struct {
 	dag                    *dagState
 	id                     string
 	conf                   map[string]any
+	note                   *string
 	state                  airflow.State
 	queued, started, ended time.Time
 	tasks                  []*taskState

@@ -57,7 +57,7 @@ func (r *runState) wire() object {
 		"start_date": stamp(r.started), "end_date": stamp(r.ended), "duration": seconds(r.started, r.ended),
 		"data_interval_start": nil, "data_interval_end": nil, "run_after": stamp(r.queued),
 		"last_scheduling_decision": stamp(r.started), "run_type": "manual", "state": r.state,
-		"triggered_by": "rest_api", "triggering_user_name": User, "conf": r.conf, "note": nil,
+		"triggered_by": "rest_api", "triggering_user_name": User, "conf": r.conf, "note": r.note,
 		"dag_versions": []object{r.dag.wireVersion()}, "bundle_version": nil, "dag_display_name": r.dag.ID, "partition_key": nil,
 	}
 }

@@ -15,7 +15,7 @@ import (
 // New is the adapter of the official chart.
 func New() platform.Adapter {
 	return charted.Adapter{
-		Label: "official", Source: source, Values: Values, ComponentKey: "component",
+		Label: "official", Source: source, Values: Values, ComponentKey: "component", Migration: "run-airflow-migrations",
 		Pods: func(spec platform.Spec) string { return "tier=airflow,release=" + spec.Release },
 	}
 }

@@ -12,7 +12,7 @@ import (
 // New is the adapter of the reference chart.
 func New() platform.Adapter {
 	return charted.Adapter{
-		Label: "reference", Source: source, Values: Values, ComponentKey: "app.kubernetes.io/component",
+		Label: "reference", Source: source, Values: Values, ComponentKey: "app.kubernetes.io/component", Migration: "migrate",
 		Pods: func(spec platform.Spec) string {
 			return "app.kubernetes.io/name=airflow,app.kubernetes.io/instance=" + spec.Release
 		},

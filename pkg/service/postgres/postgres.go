@@ -67,7 +67,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	handle, err := container.Prepare(ctx, image, place)
 	server := &Server{Handle: handle, endpoint: service.Endpoint{
 		FromPod:  net.JoinHostPort(place.Name, portNumber),
-		Database: o.database, User: o.user, Secret: o.password,
+		Database: o.database, User: o.user, Secret: o.password, Container: place.Name,
 	}}
 	if err != nil {
 		return server, err

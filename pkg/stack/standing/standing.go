@@ -30,6 +30,7 @@ type Stack struct {
 	AirflowImage  string           `json:"airflowImage"`
 	AdminUser     string           `json:"adminUser"`
 	AdminPassword string           `json:"adminPassword"`
+	Engine        string           `json:"engine"` // address of the container engine; empty where none was used
 	Database      service.Endpoint `json:"database"`
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
 	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API

@@ -109,6 +109,7 @@ type Run struct {
 	Ended   time.Time      `json:"end_date"`
 	State   string         `json:"state"`
 	Conf    map[string]any `json:"conf"`
+	Note    string         `json:"note"` // null where there is none
 }
 
 // Trigger is TriggerDAGRunPostBody. The logical date has no default on the

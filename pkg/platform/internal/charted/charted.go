@@ -33,6 +33,8 @@ type Adapter struct {
 	Pods func(platform.Spec) string
 	// ComponentKey is the label that holds a component's name.
 	ComponentKey string
+	// Migration is the component that migrates the database.
+	Migration string
 }
 
 var _ platform.Adapter = Adapter{}
@@ -137,7 +139,7 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 		Name: spec.Release, Namespace: spec.Namespace, Revision: revision,
 		Components: a.components(spec, rendered),
 		APIService: spec.Release + "-api-server", APIPort: apiPort,
-		PodSelector: a.Pods(spec),
+		PodSelector: a.Pods(spec), MigrationSelector: a.Pods(spec) + "," + a.ComponentKey + "=" + a.Migration,
 	}
 	if spec.DAGDelivery == platform.DAGsMounted {
 		release.DAGWriter, release.DAGFolder = "dag-processor", DAGFolder

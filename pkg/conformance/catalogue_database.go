@@ -1,0 +1,54 @@
+package conformance
+
+// The checks of the area database: the metadata database is made before it is
+// used, keeps what it is given, and may go away for a while.
+var (
+	DatabaseMigratedFirst = Check{
+		ID:      "database.migrated_first",
+		Title:   "migrates its database before any component starts",
+		Level:   Extended,
+		Sources: []string{"Airflow documentation: Helm Chart, Production Guide", "apache/airflow#32003", "apache/airflow#11979"},
+		Since:   firstVersion,
+		Why:     "A component that meets a schema half-way through its migration crashes in a loop, or writes what the next step of the migration does not expect.",
+	}
+	DatabaseUnicode = Check{
+		ID:       "database.unicode",
+		Title:    "keeps every character in notes, XComs and logs",
+		Level:    Extended,
+		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabaseAccess},
+		Sources:  []string{"Airflow documentation: Set up a Database Backend", "apache/airflow#19289"},
+		Since:    firstVersion,
+		Why:      "A connection or a column with a character set of fewer than four bytes refuses an emoji or turns it into something else, in the middle of somebody's run.",
+	}
+	DatabaseTimeZone = Check{
+		ID:       "database.time_zone",
+		Title:    "gives the times of runs back as they were, in UTC",
+		Level:    Extended,
+		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabaseAccess},
+		Sources:  []string{"Airflow documentation: Time Zones"},
+		Since:    firstVersion,
+		Why:      "Times that are taken for those of another zone start runs hours early or late, and let living tasks look dead.",
+	}
+	DatabaseSecretHidden = Check{
+		ID:       "database.secret_hidden",
+		Title:    "shows the database's password nowhere but in its Secret",
+		Level:    Extended,
+		Requires: []Feature{FeatureDatabaseSecret},
+		Sources:  []string{"Airflow documentation: Helm Chart, Production Guide"},
+		Since:    firstVersion,
+		Why:      "Whoever may read pods, events or logs, which is far more people than may read Secrets, would own every connection that Airflow keeps.",
+	}
+	DatabaseOutage = Check{
+		ID:       "database.outage",
+		Title:    "loses no run and runs no task twice when the database is silent for half a minute",
+		Level:    Extended,
+		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabasePause},
+		Sources:  []string{"Airflow documentation: Scheduler", "apache/airflow#13808"},
+		Since:    firstVersion,
+		Why:      "Databases fail over in the middle of the night; tasks that die of it, or that are done again, cost the night's results.",
+	}
+)
+
+func databaseChecks() []Check {
+	return []Check{DatabaseMigratedFirst, DatabaseUnicode, DatabaseTimeZone, DatabaseSecretHidden, DatabaseOutage}
+}

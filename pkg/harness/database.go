@@ -1,0 +1,246 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/airworthy/airworthy/pkg/evidence"
+	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
+)
+
+// MigrationOrder is when the database was migrated, and when what uses it started.
+type MigrationOrder struct {
+	Migrations []MigrationPod `json:"migrations"`
+	Components Pods           `json:"components"`
+}
+
+// MigrationPod is one attempt at the migration. Times are exact to the second.
+type MigrationPod struct {
+	Name      string    `json:"name"`
+	Created   time.Time `json:"created"`
+	Finished  time.Time `json:"finished,omitzero"`
+	Succeeded bool      `json:"succeeded"`
+}
+
+// MigrationOrder gives what was recorded of the migration's pods and of the
+// components'. Where no pod of a migration was recorded the spec is blocked:
+// such pods are removed a while after they have ended.
+func (s *Session) MigrationOrder(ctx context.Context) (MigrationOrder, error) {
+	var order MigrationOrder
+	selector, err := labels.Parse(s.suite.stack.Release.MigrationSelector)
+	if err != nil {
+		return order, fmt.Errorf("selector of the migration: %w", err)
+	}
+	all, err := s.suite.recorded.pods(ctx)
+	if err != nil {
+		return order, err
+	}
+	for _, pod := range all {
+		if selector.Matches(labels.Set(pod.Labels)) {
+			order.Migrations = append(order.Migrations, MigrationPod{
+				Name: pod.Name, Created: pod.Created, Finished: pod.Finished, Succeeded: pod.Phase == "Succeeded",
+			})
+		}
+	}
+	if order.Components, err = s.RecordedComponents(ctx); err != nil {
+		return order, err
+	}
+	s.fact("migration-order", order)
+	if len(order.Migrations) == 0 {
+		s.Unable("the pods of the migration were gone before anybody recorded them: check a stack that was just brought up")
+	}
+	return order, nil
+}
+
+// NoteInDatabase sets the note of a run through the API, and reads it back
+// through the API and from the database itself.
+func (s *Session) NoteInDatabase(ctx context.Context, run Run, note string) (throughAPI, stored string, err error) {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	if err := s.Airflow.SetNote(ctx, run.DAG, run.ID, note); err != nil {
+		return "", "", fmt.Errorf("set the note of run %s of %s: %w", run.ID, run.DAG, err)
+	}
+	again, err := s.Airflow.Run(ctx, run.DAG, run.ID)
+	if err != nil {
+		return "", "", err
+	}
+	err = s.row(ctx, "SELECT n.content FROM dag_run_note n JOIN dag_run r ON r.id = n.dag_run_id WHERE r.dag_id = ? AND r.run_id = ?",
+		[]any{run.DAG, run.ID}, &stored)
+	s.fact("note", map[string]string{"throughAPI": again.Note, "stored": stored})
+	return again.Note, stored, err
+}
+
+// RunTimes are the begin and the end of one run, from three sides.
+type RunTimes struct {
+	Started, Ended             time.Time // by the API
+	StoredStarted, StoredEnded time.Time // in the database, its session set to UTC
+	PodCreated, PodFinished    time.Time // of its first and its last pod, by Kubernetes
+}
+
+// TimesOf gives the times of a finished run.
+func (s *Session) TimesOf(ctx context.Context, run Run) (RunTimes, error) {
+	times := RunTimes{Started: run.Started, Ended: run.Ended}
+	pods, err := s.FinishedPods(ctx, run)
+	if err != nil {
+		return times, err
+	}
+	for i, pod := range pods {
+		if i == 0 {
+			times.PodCreated = pod.Created
+		}
+		if pod.Finished.After(times.PodFinished) {
+			times.PodFinished = pod.Finished
+		}
+	}
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	err = s.row(ctx, "SELECT start_date, end_date FROM dag_run WHERE dag_id = ? AND run_id = ?", []any{run.DAG, run.ID},
+		&times.StoredStarted, &times.StoredEnded)
+	s.fact("times-"+run.DAG, times)
+	return times, err
+}
+
+// row reads one row of the metadata database. Each ? in the query stands for an
+// argument, whatever the kind of database.
+func (s *Session) row(ctx context.Context, query string, args []any, into ...any) error {
+	kind := s.Asked().Database.Kind
+	if kind == "postgres" {
+		parts := strings.Split(query, "?")
+		query = parts[0]
+		for i, part := range parts[1:] {
+			query += "$" + strconv.Itoa(i+1) + part
+		}
+	}
+	db, err := standing.ConnectDatabase(ctx, kind, s.suite.clients.database)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(ctx, query, args...).Scan(into...); err != nil {
+		return fmt.Errorf("read the database: %w", err)
+	}
+	return nil
+}
+
+// WhereThePasswordShows lists what of the platform holds the database's
+// password, in any form in which it is usually written: objects that are no
+// Secrets, events, and the logs of all containers. What is found is read from the
+// cluster and never written down, since evidence must not hold it either.
+func (s *Session) WhereThePasswordShows(ctx context.Context) (places []string, looked int, err error) {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	password, err := evidence.NewRedactor(s.suite.stack.Database.Secret)
+	if err != nil {
+		return nil, 0, err
+	}
+	objects, err := s.openObjects(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for name, content := range objects {
+		if password.Holds(content) {
+			places = append(places, name)
+		}
+	}
+	pods, err := s.suite.clients.kube.Pods(ctx, "")
+	if err != nil {
+		return nil, 0, err
+	}
+	looked = len(objects)
+	for _, pod := range pods {
+		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+			shows, err := s.logShows(ctx, pod.Name, container.Name, password)
+			switch {
+			case kube.NotFound(err) || container.State == "waiting" || container.State == "":
+				continue // a pod that went meanwhile, or a container that has not said anything yet
+			case err != nil:
+				return nil, looked, err
+			case shows:
+				places = append(places, "the log of "+pod.Name+"/"+container.Name)
+			}
+			looked++
+		}
+	}
+	slices.Sort(places)
+	s.fact("password", map[string]any{"places": places, "looked": looked})
+	return places, looked, nil
+}
+
+// openObjects are the objects of the namespace that are not meant to hold
+// secrets, as JSON, by kind and name.
+func (s *Session) openObjects(ctx context.Context) (map[string][]byte, error) {
+	set, namespace, all := s.suite.clients.kube.Typed(), s.suite.clients.kube.Namespace(), metav1.ListOptions{}
+	objects := map[string][]byte{}
+	var errs []error
+	add := func(kind, name string, object any) {
+		content, err := json.Marshal(object)
+		errs = append(errs, err)
+		objects[kind+" "+name] = content
+	}
+	pods, err := set.CoreV1().Pods(namespace).List(ctx, all)
+	errs = append(errs, err)
+	for _, o := range pods.Items {
+		add("pod", o.Name, o)
+	}
+	maps, err := set.CoreV1().ConfigMaps(namespace).List(ctx, all)
+	errs = append(errs, err)
+	for _, o := range maps.Items {
+		add("config map", o.Name, o)
+	}
+	events, err := set.CoreV1().Events(namespace).List(ctx, all)
+	errs = append(errs, err)
+	for _, o := range events.Items {
+		add("event", o.Name, o)
+	}
+	deployments, err := set.AppsV1().Deployments(namespace).List(ctx, all)
+	errs = append(errs, err)
+	for _, o := range deployments.Items {
+		add("deployment", o.Name, o)
+	}
+	sets, err := set.AppsV1().StatefulSets(namespace).List(ctx, all)
+	errs = append(errs, err)
+	for _, o := range sets.Items {
+		add("stateful set", o.Name, o)
+	}
+	jobs, err := set.BatchV1().Jobs(namespace).List(ctx, all)
+	errs = append(errs, err)
+	for _, o := range jobs.Items {
+		add("job", o.Name, o)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("list objects of namespace %s: %w", namespace, err)
+	}
+	return objects, nil
+}
+
+func (s *Session) logShows(ctx context.Context, pod, container string, password *evidence.Redactor) (bool, error) {
+	log, err := s.suite.clients.kube.Logs(ctx, pod, container, kube.LogOptions{})
+	if err != nil {
+		return false, err
+	}
+	defer log.Close()
+	for lines := bufio.NewReader(log); ; {
+		line, err := lines.ReadBytes('\n')
+		if password.Holds(line) {
+			return true, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("read the log of %s/%s: %w", pod, container, err)
+		}
+	}
+}
