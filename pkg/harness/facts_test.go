@@ -162,3 +162,25 @@ SystemExit: 0
 		t.Errorf("got %+v", found)
 	}
 }
+
+func TestErrorsAreExcusedByTime(t *testing.T) {
+	at := func(second int) time.Time { return time.Date(2026, 1, 1, 10, 0, second, 0, time.UTC) }
+	silences := []silence{{From: at(10).Add(300 * time.Millisecond), To: at(15)}}
+	for _, row := range []struct {
+		name   string
+		killed time.Time
+		at     time.Time
+		want   bool
+	}{
+		{"before the silence", time.Time{}, at(9), false},
+		{"in its first second", time.Time{}, at(10), true},
+		{"while calls time out after it", time.Time{}, at(44), true},
+		{"long after it", time.Time{}, at(46), false},
+		{"no time at all", time.Time{}, time.Time{}, false},
+		{"from a kill on", at(5), at(5), true},
+	} {
+		if got := excuse(row.killed, silences)(row.at); got != row.want {
+			t.Errorf("%s: %v", row.name, got)
+		}
+	}
+}

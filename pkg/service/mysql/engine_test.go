@@ -16,6 +16,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/mysql"
+	"github.com/airworthy/airworthy/pkg/service/pause"
 )
 
 var image = flag.String("mysql-image", "", "MySQL image in the container engine; `airworthy images list` names it")
@@ -126,6 +127,49 @@ func ownerIsLeastPrivileged(t *testing.T, database *sql.DB) {
 		if _, err := database.ExecContext(t.Context(), refused); err == nil {
 			t.Errorf("%s was allowed", refused)
 		}
+	}
+}
+
+// A server that is silenced answers nobody, and goes on with what it was doing.
+func TestSilence(t *testing.T) {
+	if *image == "" {
+		t.Skip("no -mysql-image")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	server, err := mysql.Run(ctx, *image, place(t))
+	t.Cleanup(func() {
+		if err := server.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := open(t, server.Endpoint())
+	docker, err := client.New(client.FromEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer docker.Close()
+	container := pause.Container{Host: docker.DaemonHost(), Name: server.Endpoint().Container}
+	resume, err := container.Silence(ctx)
+	defer resume()
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancelShort := context.WithTimeout(ctx, time.Second)
+	defer cancelShort()
+	if err := open(t, server.Endpoint()).PingContext(short); err == nil {
+		t.Error("a silenced server answered")
+	}
+	for range 2 {
+		if err := resume(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := database.PingContext(ctx); err != nil {
+		t.Errorf("the server does not go on: %v", err)
 	}
 }
 

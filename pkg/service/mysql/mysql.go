@@ -32,6 +32,7 @@ var settings = []string{
 	"--skip-log-bin",
 	"--innodb-flush-log-at-trx-commit=0",
 	"--innodb-doublewrite=OFF",
+	"--innodb-flush-method=nosync", // a third less of the start on a busy machine
 	"--innodb-numa-interleave=OFF", // what it asks of the kernel, containers are not allowed
 	"--performance-schema=OFF",
 	"--skip-name-resolve",
