@@ -38,6 +38,9 @@ func (s *Session) DashboardQueries(ctx context.Context) ([]DashboardQuery, error
 	return all, nil
 }
 
+// variablePanel begins the panel's name of a query that fills in a variable.
+const variablePanel = "variable "
+
 // dashboard is the part of Grafana's format that holds queries.
 type dashboard struct {
 	Title      string  `json:"title"`
@@ -86,7 +89,7 @@ func dashboardQueries(file string, content []byte) ([]DashboardQuery, error) {
 		if match == nil {
 			return nil, fmt.Errorf("read dashboard %s: variable %s asks %q, which is not understood here: write label_values(METRIC, LABEL)", file, v.Name, v.Definition)
 		}
-		all = append(all, DashboardQuery{d.Title, "variable " + v.Name, fmt.Sprintf("group by (%s) (%s)", match[2], match[1])})
+		all = append(all, DashboardQuery{d.Title, variablePanel + v.Name, fmt.Sprintf("group by (%s) (%s)", match[2], match[1])})
 	}
 	panels := slices.Clone(d.Panels)
 	for i := 0; i < len(panels); i++ {

@@ -111,6 +111,7 @@ var _ = Describe("metrics", func() {
 		}
 		_, err = s.WaitSeries(ctx, "every query of the dashboards to have data", expressions, harness.HasData)
 		Expect(err).To(BeWithoutError())
+		s.KeepPanels(ctx, queries)
 	})
 
 	It("raise alerts that end with their cause", suite.Check(conformance.MetricsAlerts), func(ctx SpecContext) {
