@@ -31,14 +31,17 @@ build: ## build airworthy and what it runs into bin/
 	@mkdir -p $(BIN)
 	$(GO) build $(BUILD) -o $(BIN)/airworthy ./cmd/airworthy
 	$(GO) build $(BUILD) -o $(BIN)/ginkgo github.com/onsi/ginkgo/v2/ginkgo
+	cd cmd/airworthy-values && $(GO) build $(BUILD) -o ../../$(BIN)/airworthy-values .
 	$(GO) test -c $(BUILD) -tags e2e -o $(BIN)/platform.test ./suites/platform
 
 vet: ## go vet, the suites included
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./suites/...
+	cd cmd/airworthy-values && $(GO) vet ./...
 
 unit: python ## unit tests, and every DAG file imported by Airflow 2 and 3
 	$(GO) test ./...
+	cd cmd/airworthy-values && $(GO) test ./...
 
 # The DAG files are imported by real Airflow installations: that needs a Python
 # that can make environments. Debian splits it into packages.

@@ -100,7 +100,8 @@ func TestLocalShowsEveryDefault(t *testing.T) {
 	}
 	want := config.Default()
 	// Shown as empty collections, which are the same to everyone who reads them.
-	want.Platform.Values, want.Images.PerImage, want.Checks.Skip = map[string]any{}, map[string]string{}, []string{}
+	want.Platform.Values, want.Images.PerImage = map[string]any{}, map[string]string{}
+	want.Checks.Skip, want.Platform.ValuesFiles = []string{}, []string{}
 	if !reflect.DeepEqual(run, want) {
 		t.Errorf("local.yaml is  %+v\ndefaults are   %+v", run, want)
 	}

@@ -79,7 +79,11 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	defer view.Close()
 	a.stands(run.Name)
 	defer func() { err = errors.Join(err, a.removeBench(m)) }()
-	spec := stack.NewSpec(run)
+	values, err := fileValues(ctx, run)
+	if err != nil {
+		return benchResult{}, err
+	}
+	spec := stack.NewSpec(run, values)
 	floor, err := bench.Measure(ctx, bench.Options{
 		Run: run, Spec: spec, Images: all, Docker: m.docker, Engine: m.status, Progress: view,
 	})

@@ -33,6 +33,7 @@ type flight struct {
 	pick selection
 
 	machine   machine
+	values    stack.Values
 	dir       *evidence.Dir
 	view      *progress.View
 	meter     *usage.Sampler
@@ -54,6 +55,10 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 			return nil, err
 		}
 	}
+	values, err := fileValues(ctx, run)
+	if err != nil {
+		return nil, err
+	}
 	state, err := a.stateDir()
 	if err != nil {
 		return nil, err
@@ -63,7 +68,7 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 		return nil, err
 	}
 	f := &flight{
-		app: a, run: run, pick: pick, machine: m, dir: dir, path: stack.HandoffPath(state, run.Name),
+		app: a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
 		meter: usage.Start(time.Second), view: a.view(),
 	}
 	f.facts = reportv1.Facts{
@@ -123,7 +128,7 @@ func (f *flight) up(ctx context.Context, keep bool) (*stack.Stack, error) {
 	f.app.stands(f.run.Name)
 	s, err := stack.Up(ctx, stack.Options{
 		Run: f.run, State: state, Cache: cache, Dir: f.dir, Docker: f.machine.docker, Engine: f.machine.status,
-		Keep: keep, Progress: f.view,
+		Keep: keep, Progress: f.view, Values: f.values,
 	})
 	var mistake *environment.ConfigError
 	switch {
@@ -147,7 +152,7 @@ func (f *flight) attach(ctx context.Context) (*stack.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := stack.Attach(ctx, f.machine.docker, state, f.run.Name)
+	s, err := stack.Attach(ctx, f.machine.docker, state, f.run.Name, f.values)
 	if err != nil {
 		return nil, err
 	}

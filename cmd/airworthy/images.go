@@ -69,7 +69,11 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 	if err != nil {
 		return hangar{}, err
 	}
-	plan, addons, err := stack.Render(ctx, run)
+	values, err := fileValues(ctx, run)
+	if err != nil {
+		return hangar{}, err
+	}
+	plan, addons, err := stack.Render(ctx, run, values)
 	if err != nil {
 		return hangar{}, err
 	}

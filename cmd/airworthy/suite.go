@@ -35,21 +35,27 @@ type suiteRun struct {
 
 // suiteBinaries finds ginkgo and the suites beside this binary.
 func suiteBinaries() (ginkgo, platform string, err error) {
+	if ginkgo, err = beside("ginkgo"); err != nil {
+		return "", "", err
+	}
+	platform, err = beside("platform.test")
+	return ginkgo, platform, err
+}
+
+// beside finds a program of ours that lies beside this one.
+func beside(name string) (string, error) {
 	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
 	if err != nil {
-		return "", "", fmt.Errorf("find the suites: %w", err)
+		return "", fmt.Errorf("find %s: %w", name, err)
 	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return "", "", fmt.Errorf("find the suites: %w", err)
+	file := filepath.Join(filepath.Dir(self), name)
+	if _, err := os.Stat(file); err != nil {
+		return "", fmt.Errorf("find %s: %w: it lies beside airworthy; `make build` makes it", name, err)
 	}
-	dir := filepath.Dir(self)
-	ginkgo, platform = filepath.Join(dir, "ginkgo"), filepath.Join(dir, "platform.test")
-	for _, f := range []string{ginkgo, platform} {
-		if _, err := os.Stat(f); err != nil {
-			return "", "", fmt.Errorf("find the suites: %w: they lie beside airworthy; `make build` makes all three", err)
-		}
-	}
-	return ginkgo, platform, nil
+	return file, nil
 }
 
 // args is ginkgo's command line.

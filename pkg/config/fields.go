@@ -89,6 +89,10 @@ var fields = []field{
 		doc: "Where task logs are kept: object storage, or a volume that all pods share."},
 	{path: "platform.keepPods", kind: truth,
 		doc: "Keep finished task pods instead of deleting them."},
+	{path: "platform.valuesFiles", kind: textList, file: true,
+		doc: "Files of values for the chart, relative to this file; later ones win. Files encrypted by SOPS for age are decrypted in memory, with platform.ageKey."},
+	{path: "platform.ageKey", kind: text, file: true,
+		doc: "File of age identities that decrypt platform.valuesFiles, relative to this file."},
 	{path: "platform.values", kind: values,
 		doc: "Values for the chart. They win over airworthy's own."},
 

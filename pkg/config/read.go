@@ -266,7 +266,7 @@ func (r *reader) textList(f field, n *yaml.Node, target reflect.Value) {
 			} else if wanted, mend := f.refuses(v.Value); wanted != "" {
 				r.add(r.placeOf(item), p, must(wanted, got(v), mend))
 			} else {
-				list = append(list, v.Value)
+				list = append(list, r.resolved(f, v.Value))
 			}
 		})
 	}

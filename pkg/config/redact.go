@@ -24,6 +24,7 @@ func (r Run) Redacted() Run {
 	}
 	r.Images.Mirror = secretURL.ReplaceAllString(r.Images.Mirror, "${1}"+redacted+"@")
 	r.Checks.Skip = slices.Clone(r.Checks.Skip)
+	r.Platform.ValuesFiles = slices.Clone(r.Platform.ValuesFiles)
 	if r.Images.PerImage != nil {
 		copied := make(map[string]string, len(r.Images.PerImage))
 		for name, policy := range r.Images.PerImage {

@@ -26,14 +26,18 @@ type Run struct {
 
 // Platform is the Airflow platform under test.
 type Platform struct {
-	Adapter        string         `yaml:"adapter" json:"adapter"` // reference | official
-	Chart          string         `yaml:"chart" json:"chart"`     // folder or .tgz, relative to the run file; empty for reference
-	AirflowVersion string         `yaml:"airflowVersion" json:"airflowVersion"`
-	Executor       string         `yaml:"executor" json:"executor"`       // KubernetesExecutor
-	DAGDelivery    string         `yaml:"dagDelivery" json:"dagDelivery"` // mounted | baked
-	Logs           string         `yaml:"logs" json:"logs"`               // object-storage | volume
-	KeepPods       bool           `yaml:"keepPods" json:"keepPods"`       // keep finished task pods
-	Values         map[string]any `yaml:"values" json:"values"`           // chart values, winning over airworthy's own
+	Adapter        string `yaml:"adapter" json:"adapter"` // reference | official
+	Chart          string `yaml:"chart" json:"chart"`     // folder or .tgz, relative to the run file; empty for reference
+	AirflowVersion string `yaml:"airflowVersion" json:"airflowVersion"`
+	Executor       string `yaml:"executor" json:"executor"`       // KubernetesExecutor
+	DAGDelivery    string `yaml:"dagDelivery" json:"dagDelivery"` // mounted | baked
+	Logs           string `yaml:"logs" json:"logs"`               // object-storage | volume
+	KeepPods       bool   `yaml:"keepPods" json:"keepPods"`       // keep finished task pods
+	// ValuesFiles are files of chart values, in the order in which they are laid
+	// over each other; Values wins over them. Those encrypted by SOPS are decrypted in memory.
+	ValuesFiles []string       `yaml:"valuesFiles" json:"valuesFiles"`
+	AgeKey      string         `yaml:"ageKey" json:"ageKey"` // file of the age identities for ValuesFiles
+	Values      map[string]any `yaml:"values" json:"values"` // chart values, winning over airworthy's own
 }
 
 // Database is the metadata database.

@@ -24,6 +24,10 @@ func (r *reader) validate() {
 	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
 		r.exists("platform.chart", "a chart's folder or .tgz", "mend the path, or put the chart there")
 	}
+	for i, file := range r.run.Platform.ValuesFiles {
+		r.existsFile(fmt.Sprintf("platform.valuesFiles[%d]", i), "platform.valuesFiles", file, "a file of chart values", "mend the path, or put the file there")
+	}
+	r.exists("platform.ageKey", "a file of age identities", "mend the path, or put the file there")
 	if r.run.Cluster.Kind == "existing" {
 		r.exists("cluster.kubeconfig", "a kubeconfig", "mend the path, or write the kubeconfig there")
 	}
@@ -117,10 +121,13 @@ func (r *reader) usesPolicy(policy string) bool {
 
 // exists checks that the file named at path, if any, is there.
 func (r *reader) exists(path, what, mend string) {
-	file := at(&r.run, path).String()
-	if !r.sound(path) || file == "" {
-		return
+	if file := at(&r.run, path).String(); r.sound(path) && file != "" {
+		r.existsFile(path, path, file, what, mend)
 	}
+}
+
+// existsFile checks one file; key is where a problem of it is reported.
+func (r *reader) existsFile(path, key, file, what, mend string) {
 	_, err := os.Stat(file)
 	if err == nil {
 		return
@@ -132,7 +139,7 @@ func (r *reader) exists(path, what, mend string) {
 	if !os.IsNotExist(err) {
 		reason = err.Error()
 	}
-	r.at(path, path, fmt.Sprintf("must be the path of %s (looked at %s: %s): %s", what, file, reason, mend))
+	r.at(key, path, fmt.Sprintf("must be the path of %s (looked at %s: %s): %s", what, file, reason, mend))
 }
 
 // sound reports whether none of the paths had a value that was refused.

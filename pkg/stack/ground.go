@@ -150,7 +150,10 @@ func (u *up) standing(ctx context.Context) (*Stack, string) {
 		return nil, "the stack was never finished"
 	case !reflect.DeepEqual(h.Run, u.Run):
 		return nil, "the run file has changed since the stack was made"
+	case h.ValuesDigest != u.Values.digest():
+		return nil, "the files of values have changed since the stack was made"
 	}
+	h.FileValues = u.Values.Values
 	if err := u.alive(ctx, h); err != nil {
 		return nil, fmt.Sprintf("the stack does not answer: %v", err)
 	}

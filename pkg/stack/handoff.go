@@ -23,8 +23,12 @@ import (
 // Handoff is a standing stack as data: everything that another process needs
 // to use it. It holds secrets; files of it have mode 0600.
 type Handoff struct {
-	Name          string                `json:"name"`
-	Run           config.Run            `json:"run"`
+	Name string     `json:"name"`
+	Run  config.Run `json:"run"`
+	// FileValues are what platform.valuesFiles hold, decrypted. They are never
+	// written; ValuesDigest tells whether they are still the same.
+	FileValues    map[string]any        `json:"-"`
+	ValuesDigest  string                `json:"valuesDigest,omitempty"`
 	Cluster       environment.Info      `json:"cluster"`
 	Release       platform.Release      `json:"release"`
 	Plan          platform.Plan         `json:"plan"`

@@ -70,7 +70,7 @@ func specOf(h Handoff) platform.Spec {
 		AirflowVersion: run.Platform.AirflowVersion, ChartPath: run.Platform.Chart,
 		AirflowImage: h.AirflowImage, Executor: run.Platform.Executor,
 		DAGDelivery: run.Platform.DAGDelivery, LogStore: run.Platform.Logs, KeepPods: run.Platform.KeepPods,
-		Values: run.Platform.Values, DAGs: dags.Files(),
+		Values: lay(h.FileValues, run.Platform.Values), DAGs: dags.Files(),
 		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret},
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,

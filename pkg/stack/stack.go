@@ -35,6 +35,7 @@ type Options struct {
 	Engine   engine.Status  // what Detect found
 	Keep     bool           // leave what was made when Up fails
 	Progress Progress       // may be nil
+	Values   Values         // of platform.valuesFiles
 }
 
 // Stack is a standing stack.
@@ -100,7 +101,7 @@ type up struct {
 
 // make is the whole set-up, in order.
 func (u *up) make(ctx context.Context) (*Stack, error) {
-	u.h = newHandoff(u.Run)
+	u.h = newHandoff(u.Run, u.Values)
 	defer u.abandonLogStore() // nothing to do where it was waited for
 	for _, part := range []func(context.Context) error{
 		u.plan,    // what will be installed, with no cluster
@@ -125,10 +126,10 @@ func (u *up) make(ctx context.Context) (*Stack, error) {
 }
 
 // newHandoff makes the secrets, which evidence must not hold from the first line on.
-func newHandoff(run config.Run) Handoff {
+func newHandoff(run config.Run, values Values) Handoff {
 	s := newSecrets()
 	return Handoff{
-		Name: run.Name, Run: run, Started: time.Now().UTC(), AddonsIn: addonPlace(run).Namespace,
+		Name: run.Name, Run: run, FileValues: values.Values, ValuesDigest: values.digest(), Started: time.Now().UTC(), AddonsIn: addonPlace(run).Namespace,
 		AirflowImage: AirflowImage(run),
 		AdminUser:    adminUser, AdminPassword: s.admin,
 		ConnectionSecret: s.connection,
@@ -137,18 +138,18 @@ func newHandoff(run config.Run) Handoff {
 		ObjectStorage: service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
 		ObjectAdmin:   service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
 		LogStore:      service.Endpoint{User: "admin", Secret: s.logStore},
-		Secrets:       s.all(),
+		Secrets:       append(s.all(), values.Secrets...),
 	}
 }
 
 // NewSpec says what the platform of a run file shall be, with secrets made for
 // it and placeholders for the addresses of services.
-func NewSpec(run config.Run) platform.Spec { return specOf(newHandoff(run)) }
+func NewSpec(run config.Run, values Values) platform.Spec { return specOf(newHandoff(run, values)) }
 
 // Render says what a run file would install, with no cluster. Addresses are
 // placeholders, and the secrets are used for nothing else.
-func Render(ctx context.Context, run config.Run) (platform.Plan, []addon.Plan, error) {
-	h := newHandoff(run)
+func Render(ctx context.Context, run config.Run, values Values) (platform.Plan, []addon.Plan, error) {
+	h := newHandoff(run, values)
 	adapter, err := AdapterOf(run)
 	if err != nil {
 		return platform.Plan{}, nil, err
@@ -407,11 +408,12 @@ func ReinstallAddon(ctx context.Context, cfg *rest.Config, h Handoff, name strin
 }
 
 // Attach uses the standing stack of that name.
-func Attach(ctx context.Context, docker *client.Client, state, name string) (*Stack, error) {
+func Attach(ctx context.Context, docker *client.Client, state, name string, values Values) (*Stack, error) {
 	h, err := ReadHandoff(HandoffPath(state, name))
 	if err != nil {
 		return nil, err
 	}
+	h.FileValues = values.Values
 	if !h.Ready {
 		return nil, fmt.Errorf("stack %s is half-made: `airworthy up` goes on with it or starts over, `airworthy down` removes it", name)
 	}

@@ -65,7 +65,11 @@ func (c *Client) Status(namespace, name string) (status release.Status, found bo
 	return rel.Info.Status, true, nil
 }
 
-// Install installs r and returns once all of its workloads are ready, with the
+// Install installs r. The templates of its chart are literal, so the release
+// gets no values: Helm would store them, and with them what was decrypted for
+// this install alone.
+//
+// It returns once all of its workloads are ready, with the
 // release's revision. It fails as soon as one of them cannot become ready.
 func (c *Client) Install(ctx context.Context, r Rendered, timeout time.Duration, progress platform.Progress) (int, error) {
 	if err := errors.Join(c.ensureNamespace(ctx, r), c.ensureSecrets(ctx, r)); err != nil {
@@ -77,7 +81,7 @@ func (c *Client) Install(ctx context.Context, r Rendered, timeout time.Duration,
 		run.Labels = r.Labels
 		run.Timeout = timeout
 		run.SkipSchemaValidation = true // done when r was rendered
-		return run.RunWithContext(ctx, r.chart, r.values)
+		return run.RunWithContext(ctx, r.chart, nil)
 	})
 }
 
@@ -93,7 +97,7 @@ func (c *Client) Upgrade(ctx context.Context, r Rendered, timeout time.Duration,
 		run.Timeout = timeout
 		run.ResetValues = true
 		run.SkipSchemaValidation = true
-		return run.RunWithContext(ctx, r.Release, r.chart, r.values)
+		return run.RunWithContext(ctx, r.Release, r.chart, nil)
 	})
 }
 

@@ -44,7 +44,6 @@ type Rendered struct {
 	Labels    map[string]string
 	Secrets   map[string]map[string]string
 	chart     *chart.Chart // literal templates: the objects above
-	values    map[string]any
 }
 
 // Render renders src without a cluster.
@@ -66,7 +65,7 @@ func Render(ctx context.Context, src Source, r Request) (Rendered, error) {
 	sort.SliceStable(objects, func(i, j int) bool {
 		return objects[i].GetKind()+"/"+objects[i].GetName() < objects[j].GetKind()+"/"+objects[j].GetName()
 	})
-	out := Rendered{Release: r.Release, Namespace: r.Namespace, Objects: objects, Labels: r.Labels, Secrets: r.Secrets, values: r.Values}
+	out := Rendered{Release: r.Release, Namespace: r.Namespace, Objects: objects, Labels: r.Labels, Secrets: r.Secrets}
 	out.chart, err = freeze(src.Chart, objects)
 	return out, err
 }
