@@ -39,6 +39,10 @@ func Default() Run {
 			Search: "docker.elastic.co/elasticsearch/elasticsearch-oss:6.8.12", Metadata: "mongo:4.2",
 		},
 		Ingress: Ingress{Kind: "none", Host: "airflow.airworthy.test", Path: "/", Certificates: "self-signed", HSTS: 31536000},
+		Git: Git{
+			Kind: "none", Server: "airworthy/gitserver:v1", Image: "registry.k8s.io/git-sync/git-sync:v4.7.1",
+			Ref: "main", SubPath: "dags", Period: 5 * time.Second,
+		},
 		Cluster: Cluster{Kind: "kind", Kubernetes: "v1.36.3", Namespace: "airflow"},
 		Images:  Images{Policy: "auto"},
 		Timeouts: Timeouts{

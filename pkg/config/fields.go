@@ -56,6 +56,8 @@ var (
 	airflowPattern  = regexp.MustCompile(`^3\.[0-9]+\.[0-9]+(?:[a-z]+[0-9]+)?$`)
 	hostPattern     = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$`)
 	pathPattern     = regexp.MustCompile(`^/(?:[a-z0-9][a-z0-9_-]*)?$`)
+	refPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	subPathPattern  = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
 	kubernetes      = regexp.MustCompile(`^v1\.[0-9]+\.[0-9]+$`)
 	mirrorPattern   = regexp.MustCompile(`^[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)?$`)
 	checkPattern    = regexp.MustCompile(`^[a-z0-9_]+(?:\.[a-z0-9_]+){1,2}$`)
@@ -83,8 +85,8 @@ var fields = []field{
 		doc: "Airflow's version."},
 	{path: "platform.executor", kind: text, enum: []string{"KubernetesExecutor"},
 		doc: "Airflow's executor."},
-	{path: "platform.dagDelivery", kind: text, enum: []string{"mounted", "baked"},
-		doc: "How DAG files reach Airflow: mounted (they can change while the platform runs) or baked into the image."},
+	{path: "platform.dagDelivery", kind: text, enum: []string{"mounted", "baked", "git-sync", "git-bundle"},
+		doc: "How DAG files reach Airflow: mounted (they can change while the platform runs), baked into the image, or from a Git repository, by git-sync or by Airflow's own Git DAG bundle."},
 	{path: "platform.logs", kind: text, enum: []string{"object-storage", "volume"},
 		doc: "Where task logs are kept: object storage, or a volume that all pods share."},
 	{path: "platform.keepPods", kind: truth,
@@ -146,6 +148,19 @@ var fields = []field{
 		doc: "Who issues the certificate: a CA of the stack's own, or an ACME test server (Pebble) beside the cluster."},
 	{path: "ingress.hsts", kind: whole, min: 0, max: 63072000,
 		doc: "Seconds that browsers are told to use HTTPS alone (Strict-Transport-Security); 0 says nothing to them."},
+
+	{path: "git", kind: section, doc: "The Git repository that DAG files come from, on a server made for the run."},
+	{path: "git.kind", kind: text, enum: []string{"none", "ssh", "https"},
+		doc: "How the repository is reached: ssh with a deploy key and a pinned host key, or https with a token and a certificate authority; none where platform.dagDelivery does not use it."},
+	{path: "git.server", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the Git server."},
+	{path: "git.image", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of git-sync, by upstream's name."},
+	{path: "git.ref", kind: text, pattern: refPattern, must: "a branch, a tag or a full hash", mend: "write for example main",
+		doc: "Branch, tag or full hash that DAG files are taken from."},
+	{path: "git.subPath", kind: text, pattern: subPathPattern, optional: true, must: "a folder of the repository", mend: "write for example dags, without a slash at either end",
+		doc: "Folder of the repository that holds the DAG files; empty for its root."},
+	{path: "git.period", kind: duration, doc: "Time between looks at the repository."},
 
 	{path: "cluster", kind: section, doc: "The Kubernetes cluster to make or to use."},
 	{path: "cluster.kind", kind: text, enum: []string{"kind", "existing"},

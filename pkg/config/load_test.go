@@ -120,7 +120,7 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			name: "unknown keys", yaml: "workers: 2\nwhatever: 1\ncluster: {nodes: 3}\n",
 			want: []string{
 				"run.yaml:2:1: workers: is not a known key: did you mean cluster.workers?",
-				"run.yaml:3:1: whatever: is not a known key: known here: apiVersion, name, profile, platform, database, objectStorage, metrics, logShipping, ingress, cluster, images, checks, timeouts",
+				"run.yaml:3:1: whatever: is not a known key: known here: apiVersion, name, profile, platform, database, objectStorage, metrics, logShipping, ingress, git, cluster, images, checks, timeouts",
 				"run.yaml:4:11: cluster.nodes: is not a known key: known here: kind, kubernetes, workers, kubeconfig, context, namespace, apiPort",
 			},
 		},
@@ -187,6 +187,21 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 				`run.yaml:2:12: platform.chart: must be empty where platform.adapter is reference (got "DIR/run_test.go"): delete it, or choose the adapter of that chart`,
 				`run.yaml:3:17: objectStorage.kind: must be minio where platform.logs is object-storage (got "none"): choose minio, or platform.logs: volume`,
 				`run.yaml:4:11: cluster.context: must be empty where cluster.kind is kind (got "x"): delete it, or write cluster.kind: existing`,
+			},
+		},
+		{
+			name: "DAG files from Git", yaml: "platform: {dagDelivery: git-sync}\ngit: {ref: -x, subPath: /dags}\n",
+			want: []string{
+				`run.yaml:3:1: git.kind: must be ssh or https where platform.dagDelivery is git-sync (got "none"): choose one, or another platform.dagDelivery`,
+				`run.yaml:3:7: git.ref: must be a branch, a tag or a full hash (got "-x"): write for example main`,
+				`run.yaml:3:16: git.subPath: must be a folder of the repository (got "/dags"): write for example dags, without a slash at either end`,
+			},
+		},
+		{
+			name: "a repository that nothing uses", yaml: "git: {kind: ssh, period: 0s}\n",
+			want: []string{
+				`run.yaml:2:7: git.kind: must be none where platform.dagDelivery is mounted (got "ssh"): delete it, or write platform.dagDelivery: git-sync`,
+				`run.yaml:2:18: git.period: must be a duration longer than 0 (got "0s"): write it with its unit, as 90s or 5m`,
 			},
 		},
 		{

@@ -18,6 +18,7 @@ type Run struct {
 	Metrics       Metrics       `yaml:"metrics" json:"metrics"`
 	LogShipping   LogShipping   `yaml:"logShipping" json:"logShipping"`
 	Ingress       Ingress       `yaml:"ingress" json:"ingress"`
+	Git           Git           `yaml:"git" json:"git"`
 	Cluster       Cluster       `yaml:"cluster" json:"cluster"`
 	Images        Images        `yaml:"images" json:"images"`
 	Checks        Checks        `yaml:"checks" json:"checks"`
@@ -30,7 +31,7 @@ type Platform struct {
 	Chart          string `yaml:"chart" json:"chart"`     // folder or .tgz, relative to the run file; empty for reference
 	AirflowVersion string `yaml:"airflowVersion" json:"airflowVersion"`
 	Executor       string `yaml:"executor" json:"executor"`       // KubernetesExecutor
-	DAGDelivery    string `yaml:"dagDelivery" json:"dagDelivery"` // mounted | baked
+	DAGDelivery    string `yaml:"dagDelivery" json:"dagDelivery"` // mounted | baked | git-sync | git-bundle
 	Logs           string `yaml:"logs" json:"logs"`               // object-storage | volume
 	KeepPods       bool   `yaml:"keepPods" json:"keepPods"`       // keep finished task pods
 	// ValuesFiles are files of chart values, in the order in which they are laid
@@ -79,6 +80,16 @@ type Ingress struct {
 	Path         string `yaml:"path" json:"path"`                 // base path, / or /name
 	Certificates string `yaml:"certificates" json:"certificates"` // self-signed | acme
 	HSTS         int    `yaml:"hsts" json:"hsts"`                 // max-age in seconds; 0 sends no such header
+}
+
+// Git is the repository that DAG files come from, on a server made for the run.
+type Git struct {
+	Kind    string        `yaml:"kind" json:"kind"`       // none | ssh | https
+	Server  string        `yaml:"server" json:"server"`   // image of the Git server
+	Image   string        `yaml:"image" json:"image"`     // image of git-sync
+	Ref     string        `yaml:"ref" json:"ref"`         // branch, tag or full hash
+	SubPath string        `yaml:"subPath" json:"subPath"` // folder of the repository that holds the DAG files
+	Period  time.Duration `yaml:"period" json:"period"`   // between looks at the repository
 }
 
 // Cluster is the Kubernetes cluster to make or to use.

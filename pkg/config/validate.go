@@ -20,6 +20,7 @@ func (r *reader) validate() {
 	r.validateMetrics()
 	r.validateDatabase()
 	r.validateCluster()
+	r.validateGit()
 	r.validateImages()
 	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
 		r.exists("platform.chart", "a chart's folder or .tgz", "mend the path, or put the chart there")
@@ -57,6 +58,24 @@ func (r *reader) validateMetrics() {
 func (r *reader) validateDatabase() {
 	if _, given := r.where["database.image"]; !given && r.sound("database.kind") {
 		r.run.Database.Image = databaseImages[r.run.Database.Kind]
+	}
+}
+
+func (r *reader) validateGit() {
+	delivery, kind := r.run.Platform.DAGDelivery, r.run.Git.Kind
+	if !r.sound("platform.dagDelivery", "git.kind") {
+		return
+	}
+	uses := delivery == "git-sync" || delivery == "git-bundle"
+	switch {
+	case uses && kind == "none":
+		r.at("git.kind", "git.kind", must("ssh or https where platform.dagDelivery is "+delivery, `"none"`, "choose one, or another platform.dagDelivery"))
+	case !uses && kind != "none":
+		r.at("git.kind", "git.kind", must("none where platform.dagDelivery is "+delivery, strconv.Quote(kind), "delete it, or write platform.dagDelivery: git-sync"))
+	case uses && r.sound("cluster.kind") && r.run.Cluster.Kind == "existing":
+		r.at("git.kind", "git.kind", must("none where cluster.kind is existing", strconv.Quote(kind), "the Git server of a run is a container beside the cluster, which a cluster that is not ours cannot reach"))
+	case uses && r.sound("platform.adapter") && r.run.Platform.Adapter != "reference":
+		r.at("platform.dagDelivery", "platform.dagDelivery", must("mounted or baked where platform.adapter is "+r.run.Platform.Adapter, strconv.Quote(delivery), "only the reference adapter delivers from Git in this version"))
 	}
 }
 

@@ -13,6 +13,7 @@ const firstVersion = "0.1.0"
 func All() []Check {
 	all := slices.Concat(
 		platformChecks(), executorChecks(), dagChecks(), logChecks(),
+		dagsyncChecks(),
 		metricsChecks(),
 		secretChecks(),
 		ingressChecks(),

@@ -23,6 +23,9 @@ const (
 	FeatureObjectStorageLogs  Feature = "object-storage-logs"
 	FeatureVolumeLogs         Feature = "volume-logs"
 	FeatureMountedDAGs        Feature = "mounted-dags" // DAG files can be changed while the platform runs
+	FeatureGitDAGs            Feature = "git-dags"     // DAG files come from a Git repository
+	FeatureGitSync            Feature = "git-sync"     // git-sync brings them
+	FeatureGitSyncSSH         Feature = "git-sync-ssh" // and reaches the repository over SSH
 	FeatureDatabaseAccess     Feature = "database-access"
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret

@@ -32,7 +32,9 @@ func TestChanges(t *testing.T) {
 		}
 		return hash
 	}
-	files := func(ref string) string { return strings.ReplaceAll(git("-C", dir, "ls-tree", "-r", "--name-only", ref), "\n", " ") }
+	files := func(ref string) string {
+		return strings.ReplaceAll(git("-C", dir, "ls-tree", "-r", "--name-only", ref), "\n", " ")
+	}
 
 	first := commit(Main, Change{Write: map[string]string{"dags/a.py": "a", "dags/b.py": "b", "dags/c.py": "c"}})
 	if got := files(first); got != "dags/a.py dags/b.py dags/c.py" {

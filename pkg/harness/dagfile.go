@@ -52,6 +52,52 @@ func (f DAGFile) Valid() Content {
 `, f.DAG)}
 }
 
+// Marked defines one DAG whose task tells what it sees: the commit that its
+// file belongs to, by the folder that is named after it, the marker, and every
+// private key that it can read.
+func (f DAGFile) Marked(marker string) Content {
+	return Content{f, dagHead + fmt.Sprintf(markedBody, f.DAG, marker)}
+}
+
+const markedBody = `import os
+import re
+
+KEY = b"-----BEGIN " + b"OPENSSH PRIVATE KEY-----"
+FOLDERS = ("/etc", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var/run")
+
+
+def keys():
+    """Regular files only, and only their beginning: this is a look, not a search."""
+    for top in FOLDERS:
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = os.path.join(folder, name)
+                try:
+                    if os.path.isfile(path) and os.path.getsize(path) < 65536:
+                        with open(path, "rb") as file:
+                            if KEY in file.read(4096):
+                                yield path
+                except OSError:
+                    continue
+
+
+with DAG("%s", schedule=None, start_date=datetime(2024, 1, 1), catchup=False, tags=["airworthy"]):
+
+    @task(retries=0)
+    def where() -> dict:
+        commits = re.findall(r"\b[0-9a-f]{40}\b", os.path.realpath(__file__))
+        return {"commit": commits[-1] if commits else "", "marker": "%s", "keys": sorted(keys())}
+
+    where()
+`
+
+// Tagged is Valid with one tag more.
+func (f DAGFile) Tagged(tag string) Content {
+	content := f.Valid()
+	content.Text = strings.Replace(content.Text, `tags=["airworthy"]`, fmt.Sprintf(`tags=["airworthy", %q]`, tag), 1)
+	return content
+}
+
 // Broken raises at BrokenLine while it is imported.
 func (f DAGFile) Broken() Content {
 	return Content{f, dagHead + brokenLine}

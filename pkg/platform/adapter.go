@@ -34,9 +34,14 @@ func (s Spec) Validate() error {
 	need(s.APISecretKey, "API secret key")
 	need(s.Database.Endpoint.FromPod, "database address")
 	oneOf(s.Executor, "executor", "KubernetesExecutor")
-	oneOf(s.DAGDelivery, "DAG delivery", DAGsMounted, DAGsBaked)
+	oneOf(s.DAGDelivery, "DAG delivery", DAGsMounted, DAGsBaked, DAGsGitSync, DAGsGitBundle)
 	oneOf(s.LogStore, "log store", LogsObjectStorage, LogsVolume)
 	oneOf(s.Database.Kind, "database kind", DatabasePostgres, DatabaseMySQL)
+	if s.FromGit() {
+		oneOf(s.Git.Kind, "kind of Git access", GitSSH, GitHTTPS)
+		need(s.Git.URL(), "Git repository")
+		need(s.Git.Ref, "Git ref")
+	}
 	if s.LogStore == LogsObjectStorage {
 		need(s.ObjectStorage.FromPod, "object storage address")
 		need(s.ObjectStorage.Bucket, "object storage bucket")
@@ -47,10 +52,14 @@ func (s Spec) Validate() error {
 	return nil
 }
 
-// The choices of Spec.DAGDelivery, Spec.LogStore and DatabaseSpec.Kind.
+// The choices of Spec.DAGDelivery, Spec.Git.Kind, Spec.LogStore and DatabaseSpec.Kind.
 const (
 	DAGsMounted       = "mounted"
 	DAGsBaked         = "baked"
+	DAGsGitSync       = "git-sync"
+	DAGsGitBundle     = "git-bundle"
+	GitSSH            = "ssh"
+	GitHTTPS          = "https"
 	LogsObjectStorage = "object-storage"
 	LogsVolume        = "volume"
 	DatabasePostgres  = "postgres"
@@ -77,6 +86,19 @@ func (s Spec) Image() (repository, tag string) {
 		return image[:i], image[i+1:]
 	}
 	return image, "latest"
+}
+
+// FromGit says whether DAG files come from a Git repository.
+func (s Spec) FromGit() bool {
+	return s.DAGDelivery == DAGsGitSync || s.DAGDelivery == DAGsGitBundle
+}
+
+// URL is the repository as pods reach it.
+func (g GitSource) URL() string {
+	if g.Kind == GitHTTPS {
+		return g.Server.HTTPS.FromPod
+	}
+	return g.Server.SSH.FromPod
 }
 
 // DatabaseSecretKey is the key of the connection string in DatabaseSpec.Secret;

@@ -23,7 +23,8 @@ type Spec struct {
 	AirflowImage   string            // empty for apache/airflow:<AirflowVersion>
 	ChartPath      string            // a folder or .tgz; empty for the adapter's own chart
 	Executor       string            // KubernetesExecutor
-	DAGDelivery    string            // mounted | baked
+	DAGDelivery    string            // mounted | baked | git-sync | git-bundle
+	Git            GitSource         // of git-sync and git-bundle
 	LogStore       string            // object-storage | volume
 	KeepPods       bool              // finished task pods are kept
 	Values         map[string]any    // the user's own chart values, winning over everything else
@@ -43,6 +44,16 @@ type Spec struct {
 	NodePort     int // 0: no node port for the API server
 	// Overlays are JSON merge patches for rendered objects, used by sabotages.
 	Overlays []Overlay
+}
+
+// GitSource is where DAG files come from when they come from Git.
+type GitSource struct {
+	Kind    string // ssh | https
+	Image   string // of git-sync
+	Ref     string
+	SubPath string // folder that holds the DAG files; empty for the root
+	Period  time.Duration
+	Server  service.Git
 }
 
 // DatabaseSpec is the metadata database that the platform connects to.
@@ -124,6 +135,12 @@ type Release struct {
 	DAGFolder string `json:"dagFolder,omitempty"`
 	// MigrationSelector matches the pods that migrate the database.
 	MigrationSelector string `json:"migrationSelector,omitempty"`
+	// DAGLink is the link that git-sync switches, as Airflow's containers see it;
+	// empty where it does not deliver. DAGSync is the name of its containers.
+	DAGLink string `json:"dagLink,omitempty"`
+	DAGSync string `json:"dagSync,omitempty"`
+	// DAGReaders are the components that hold DAG files.
+	DAGReaders []string `json:"dagReaders,omitempty"`
 	// PodSelector matches every pod of the platform, task pods included.
 	PodSelector string `json:"podSelector,omitempty"`
 	// Metrics is nil where the platform exports none.

@@ -42,6 +42,9 @@ func (u *up) ground(ctx context.Context) error {
 	if u.Run.ObjectStorage.Kind == "minio" {
 		group.Go(func() error { return u.line.step("object storage", u.upObjectStorage(ctx)) })
 	}
+	if u.Run.Git.Kind != "none" {
+		group.Go(func() error { return u.line.step("git server", u.upGit(ctx)) })
+	}
 	return group.Wait()
 }
 

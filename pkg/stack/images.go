@@ -52,6 +52,9 @@ func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Wan
 	if usesACME(run) {
 		wants = append(wants, images.Want{Ref: pebbleImage, Role: images.RoleService})
 	}
+	if run.Git.Kind != "none" {
+		wants = append(wants, images.Want{Ref: images.Ref(run.Git.Server), Role: images.RoleService})
+	}
 	for _, ref := range plan.Images {
 		if bakes(run) && ref == AirflowImage(run) {
 			ref = baseImage(run) // the other is made of it

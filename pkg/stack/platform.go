@@ -71,6 +71,7 @@ func specOf(h Handoff) platform.Spec {
 		AirflowImage: h.AirflowImage, Executor: run.Platform.Executor,
 		DAGDelivery: run.Platform.DAGDelivery, LogStore: run.Platform.Logs, KeepPods: run.Platform.KeepPods,
 		Values: lay(h.FileValues, run.Platform.Values), DAGs: dags.Files(),
+		Git:           gitSource(h),
 		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret},
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"helm.sh/helm/v3/pkg/lint"
 	"helm.sh/helm/v3/pkg/lint/support"
@@ -28,6 +29,16 @@ func spec() platform.Spec {
 		ObjectStorage: service.Endpoint{FromPod: "store:9000", Bucket: "logs", User: "writer", Secret: "written"},
 		AdminUser:     "admin", AdminPassword: "let-me-in",
 		FernetKey: "fernet", JWTSecret: "jwt", APISecretKey: "api", NodePort: 30080,
+	}
+}
+
+func git(kind string) platform.GitSource {
+	return platform.GitSource{
+		Kind: kind, Image: "registry.k8s.io/git-sync/git-sync:v4.7.1", Ref: "main", SubPath: "team/dags", Period: 10 * time.Second,
+		Server: service.Git{
+			SSH: service.GitURL{FromPod: "ssh://git@forge/srv/git/dags.git"}, HTTPS: service.GitURL{FromPod: "https://forge/git/dags.git"},
+			HostKey: "ssh-ed25519 AAAA", Key: "private\n", User: "deploy", Token: "t0ken", CA: "authority\n",
+		},
 	}
 }
 
@@ -55,6 +66,16 @@ func TestGolden(t *testing.T) {
 		}},
 		{"ingress", func(s *platform.Spec) {
 			s.Ingress = platform.IngressSpec{Host: "air.example.test", Path: "/flight", Issuer: "airworthy-ca"}
+		}},
+		{"git-sync", func(s *platform.Spec) {
+			s.DAGDelivery, s.Git = platform.DAGsGitSync, git(platform.GitSSH)
+		}},
+		{"git-sync-https", func(s *platform.Spec) {
+			s.DAGDelivery, s.Git = platform.DAGsGitSync, git(platform.GitHTTPS)
+			s.Git.SubPath = ""
+		}},
+		{"git-bundle", func(s *platform.Spec) {
+			s.DAGDelivery, s.Git = platform.DAGsGitBundle, git(platform.GitSSH)
 		}},
 		{"airflow-2", func(s *platform.Spec) { s.AirflowVersion = "2.11.0" }},
 		{"mysql-secret", func(s *platform.Spec) {

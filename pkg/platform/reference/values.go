@@ -19,7 +19,7 @@ func Values(spec platform.Spec) map[string]any {
 			"fernetKey": spec.FernetKey, "jwtSecret": spec.JWTSecret, "apiSecretKey": spec.APISecretKey,
 		},
 		"admin":       map[string]any{"user": spec.AdminUser, "password": spec.AdminPassword},
-		"dags":        map[string]any{"delivery": spec.DAGDelivery, "files": dagFiles(spec)},
+		"dags":        dagValues(spec),
 		"logs":        logs(spec),
 		"connections": connections(spec),
 		"apiServer":   map[string]any{"service": apiService(spec)},
@@ -39,6 +39,24 @@ func database(spec platform.Spec) map[string]any {
 		return map[string]any{"secretName": spec.Database.Secret, "secretKey": platform.DatabaseSecretKey}
 	}
 	return map[string]any{"url": spec.DatabaseURL()}
+}
+
+func dagValues(spec platform.Spec) map[string]any {
+	values := map[string]any{"delivery": spec.DAGDelivery, "files": dagFiles(spec)}
+	if !spec.FromGit() {
+		return values
+	}
+	g := spec.Git
+	git := map[string]any{
+		"image": g.Image, "repo": g.URL(), "ref": g.Ref, "subPath": g.SubPath, "period": g.Period.String(),
+	}
+	if g.Kind == platform.GitHTTPS {
+		git["https"] = map[string]any{"user": g.Server.User, "token": g.Server.Token, "ca": g.Server.CA}
+	} else {
+		git["ssh"] = map[string]any{"key": g.Server.Key, "knownHosts": g.Server.PodKnownHosts()}
+	}
+	values["git"] = git
+	return values
 }
 
 func dagFiles(spec platform.Spec) map[string]any {

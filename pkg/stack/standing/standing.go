@@ -34,6 +34,7 @@ type Stack struct {
 	Database      service.Endpoint `json:"database"`
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
 	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API
+	Git           service.Git      `json:"git"`           // where DAG files come from, where they come from Git
 	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
 	// ConnectionSecret is the password of platform.CheckedConnection.
 	ConnectionSecret string `json:"connectionSecret"`

@@ -151,6 +151,12 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 			Selector: a.Pods(spec) + "," + a.ComponentKey + "=statsd",
 		}}
 	}
+	switch spec.DAGDelivery {
+	case platform.DAGsGitSync:
+		release.DAGLink, release.DAGSync, release.DAGReaders = DAGFolder+"/repo", "git-sync", []string{"dag-processor"}
+	case platform.DAGsGitBundle:
+		release.DAGReaders = []string{"dag-processor"}
+	}
 	return release, nil
 }
 
@@ -175,6 +181,15 @@ func features(spec platform.Spec) []conformance.Feature {
 	}
 	if spec.Ingress.Host != "" {
 		out = append(out, ingressFeatures(spec.Ingress)...)
+	}
+	if spec.FromGit() {
+		out = append(out, conformance.FeatureGitDAGs)
+	}
+	if spec.DAGDelivery == platform.DAGsGitSync {
+		out = append(out, conformance.FeatureGitSync)
+		if spec.Git.Kind == platform.GitSSH {
+			out = append(out, conformance.FeatureGitSyncSSH)
+		}
 	}
 	slices.Sort(out)
 	return out

@@ -1,0 +1,69 @@
+package conformance
+
+// The checks of the area dagsync: how DAG files come from a Git repository.
+// They take the place of the area dags where the DAG folder cannot be written.
+var (
+	DAGSyncFirst = dagsync("first_sync", Extended,
+		"has the DAG files before anything looks for them",
+		"A component that starts without its files parses nothing, and Airflow takes every DAG for deleted.",
+		[]Feature{FeatureGitSync}, "git-sync documentation: Kubernetes", "apache/airflow#60500")
+	DAGSyncNewCommit = dagsync("new_commit", Extended,
+		"shows a new commit within its period and one round of parsing",
+		"A side-car that stopped or is not there leaves every pod Ready and every DAG at yesterday's version.",
+		[]Feature{FeatureGitDAGs}, "apache/airflow#60500", "apache/airflow#27625")
+	DAGSyncSameCommit = dagsync("same_commit", Extended,
+		"runs a task from the commit that the DAG processor has parsed",
+		"When components follow the repository at different paces or to different folders, a task runs code that nobody sees, or is not found at all.",
+		[]Feature{FeatureGitDAGs, FeatureKubernetesExecutor}, "apache/airflow#27625", "helm/charts#22637")
+	DAGSyncChanges = dagsync("changes", Extended,
+		"follows files that are changed, renamed and deleted",
+		"A deleted DAG that stays goes on running on its schedule; a rename that is missed runs it twice.",
+		[]Feature{FeatureGitDAGs}, "Airflow documentation: DAG File Processing")
+	DAGSyncBrokenCommit = dagsync("broken_commit", Extended,
+		"keeps the other DAGs through a broken commit, and heals with the next",
+		"A repository has many authors: the mistake of one must not take the others' DAGs away, or outlive its correction.",
+		[]Feature{FeatureGitDAGs}, "Airflow documentation: DAG File Processing")
+	DAGSyncWrongHostKey = dagsync("wrong_host_key", Extended,
+		"refuses a Git server with another host key",
+		"Whoever answers in the Git server's place decides what every task runs, with every credential the platform has.",
+		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
+	DAGSyncKeyPrivate = dagsync("key_private", Extended,
+		"shows the deploy key to git-sync alone",
+		"Task pods run code of many authors: a key that they can read leaves with the first of them.",
+		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
+	DAGSyncServerGone = dagsync("server_gone", Extended,
+		"lives through a minute without its Git server",
+		"A forge is away for a minute every week; a side-car that gives up at once restarts the DAG processor with it.",
+		[]Feature{FeatureGitSync}, "kubernetes/git-sync#105", "helm/charts#21199")
+	DAGSyncSubFolder = dagsync("sub_folder", Extended,
+		"takes DAGs from the configured folder of the repository and from nowhere else",
+		"One directory off, and a platform runs the examples of a library or nothing at all.",
+		[]Feature{FeatureGitDAGs}, "helm/charts#22637")
+	DAGSyncRefs = dagsync("refs", Extended,
+		"delivers a branch, a tag and a full commit",
+		"Releases are pinned by tag or commit; a ref that is quietly taken for another delivers what nobody approved.",
+		[]Feature{FeatureGitSync}, "git-sync documentation: --ref", "kubernetes/git-sync#919")
+	DAGSyncSubmodule = dagsync("submodule", Extended,
+		"delivers submodules",
+		"Shared code that is a submodule is an empty folder where it is not followed, and every DAG that imports it breaks.",
+		[]Feature{FeatureGitSync}, "git-sync documentation: --submodules")
+	DAGSyncDepth = dagsync("depth", Extended,
+		"fetches as much history as configured and no more",
+		"Every task pod clones: the whole history of a large repository in each of them costs minutes and fills the node's disk.",
+		[]Feature{FeatureGitSync}, "git-sync documentation: --depth")
+	DAGSyncAtomic = dagsync("atomic_switch", Extended,
+		"never shows the files of two commits together",
+		"A DAG file that is read next to the helpers of another commit fails in ways that nobody can reproduce.",
+		[]Feature{FeatureGitSync}, "git-sync documentation: Contract")
+)
+
+func dagsync(subject string, level Level, title, why string, requires []Feature, sources ...string) Check {
+	return Check{ID: "dagsync." + subject, Title: title, Level: level, Requires: requires, Sources: sources, Since: firstVersion, Why: why}
+}
+
+func dagsyncChecks() []Check {
+	return []Check{
+		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey,
+		DAGSyncKeyPrivate, DAGSyncServerGone, DAGSyncSubFolder, DAGSyncRefs, DAGSyncSubmodule, DAGSyncDepth, DAGSyncAtomic,
+	}
+}
