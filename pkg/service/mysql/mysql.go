@@ -33,10 +33,10 @@ var settings = []string{
 	"--innodb-flush-log-at-trx-commit=0",
 	"--innodb-doublewrite=OFF",
 	"--innodb-flush-method=nosync", // a third less of the start on a busy machine
-	"--innodb-numa-interleave=OFF", // what it asks of the kernel, containers are not allowed
+	"--loose-innodb-numa-interleave=OFF", // what it asks of the kernel, containers are not allowed; not every build has it
 	"--performance-schema=OFF",
 	"--skip-name-resolve",
-	"--mysqlx=OFF",
+	"--loose-mysqlx=OFF",
 }
 
 // Option changes how the server is made.
