@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"slices"
 	"sort"
 	"strings"
@@ -74,6 +75,16 @@ func (s *Session) prometheus(ctx context.Context) (prometheus.API, error) {
 	return c.metrics, err
 }
 
+// unanswered lets the next question find Prometheus anew where this one got no
+// answer at all: a forwarded port ends with its pod.
+func (s *Session) unanswered(err error) error {
+	var network *url.Error
+	if errors.As(err, &network) {
+		s.suite.clients.metrics = nil
+	}
+	return err
+}
+
 // query evaluates an expression now.
 func (s *Session) query(ctx context.Context, expression string) ([]Sample, error) {
 	client, err := s.prometheus(ctx)
@@ -82,7 +93,7 @@ func (s *Session) query(ctx context.Context, expression string) ([]Sample, error
 	}
 	value, _, err := client.Query(ctx, expression, time.Now())
 	if err != nil {
-		return nil, fmt.Errorf("ask Prometheus for %s: %w", expression, err)
+		return nil, fmt.Errorf("ask Prometheus for %s: %w", expression, s.unanswered(err))
 	}
 	switch value := value.(type) {
 	case model.Vector:
@@ -150,7 +161,7 @@ func (s *Session) target(ctx context.Context, pool string) (Target, error) {
 	}
 	all, err := client.Targets(ctx)
 	if err != nil {
-		return Target{}, fmt.Errorf("ask Prometheus for its targets: %w", err)
+		return Target{}, fmt.Errorf("ask Prometheus for its targets: %w", s.unanswered(err))
 	}
 	var found []Target
 	for _, t := range all.Active {
