@@ -38,12 +38,13 @@ func (s *Session) MeasuredRun(ctx context.Context) (Measured, error) {
 
 func (s *Session) measure(ctx context.Context) (Measured, error) {
 	var m Measured
-	// Counters of earlier runs must be in Prometheus before they are read.
-	if _, err := s.ScrapeTarget(ctx, time.Now()); err != nil {
+	// Counters of earlier runs must be in Prometheus before they are read. The
+	// series of an exporter that was replaced stay for some seconds more.
+	target, err := s.ScrapeTarget(ctx, time.Now())
+	if err != nil {
 		return m, err
 	}
-	expression := fmt.Sprintf(`{__name__=~"airflow_.+", dag_id=%q}`, measuredDAG)
-	var err error
+	expression := fmt.Sprintf(`{__name__=~"airflow_.+", dag_id=%q, pod=%q}`, measuredDAG, target.Labels["pod"])
 	if m.Before, err = s.query(ctx, expression); err != nil {
 		return m, err
 	}
@@ -57,8 +58,12 @@ func (s *Session) measure(ctx context.Context) (Measured, error) {
 	if _, err := s.FinishedPods(ctx, m.Run); err != nil {
 		return m, err
 	}
-	if _, err := s.ScrapeTarget(ctx, time.Now().Add(time.Second)); err != nil {
+	now, err := s.ScrapeTarget(ctx, time.Now().Add(time.Second))
+	if err != nil {
 		return m, err
+	}
+	if now.Labels["pod"] != target.Labels["pod"] {
+		return m, fmt.Errorf("measure a DAG run: the exporter's pod %s gave way to %s during it", target.Labels["pod"], now.Labels["pod"])
 	}
 	m.After, err = s.query(ctx, expression)
 	return m, err
