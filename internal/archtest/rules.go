@@ -63,6 +63,10 @@ var rules = []rule{
 		why: "kube knows client-go and klient, and no Airflow words or Helm",
 	},
 	{
+		folder: "pkg/browser", never: join(ginkgo, helm, kind, kubernetes, containers), ours: none,
+		why: "browser drives a browser, and knows neither Airflow nor the cluster",
+	},
+	{
 		folder: "pkg/environment", never: join(ginkgo, helm, []string{"pkg/airflow", "pkg/platform", "pkg/images", "pkg/service", "pkg/stack"}),
 		why: "environment knows client-go, klient, kind and await, and no Airflow words or Helm",
 	},
