@@ -51,22 +51,29 @@ unpack() {
     echo "the node image does not use the overlayfs snapshotter, or it does not work here"
     exit 3
   fi
-  declare -A chain
+  # Images of the same layers, whatever their configurations, share one snapshot.
+  declare -A chain folder
   mkdir -p "$rootfs" /bake/view
-  local name digest image=
+  local name digest key image=
   while read -r name digest; do
     image=$name
     [[ -z ${chain[$digest]:-} ]] || continue
     # The kernel merges the layers, so that deletions between them are right.
     c images mount "$image" /bake/view >/dev/null
-    chain[$digest]=$(c snapshots info /bake/view | jq -r .Parent)
-    cp -a /bake/view "$rootfs/${digest#sha256:}"
+    key=$(c snapshots info /bake/view | jq -r .Parent)
+    chain[$digest]=$key
+    if [[ -z ${folder[$key]:-} ]]; then
+      folder[$key]=$rootfs/${digest#sha256:}
+      cp -a /bake/view "${folder[$key]}"
+    fi
     c images unmount --rm /bake/view >/dev/null
   done < <(c images ls | awk 'NR > 1 { print $1, $3 }')
   [[ -n $image ]] || return 0
   clear_snapshots
+  for key in "${!folder[@]}"; do
+    link "$key" "${folder[$key]}"
+  done
   for digest in "${!chain[@]}"; do
-    link "${chain[$digest]}" "$rootfs/${digest#sha256:}"
     # With the snapshot there, nobody reads the layers any more.
     for layer in $(c content get "$digest" | jq -r '.layers[].digest'); do
       c content rm "$layer" >/dev/null || true # shared with an image before
