@@ -51,9 +51,10 @@ type Browser struct {
 	ctx     context.Context
 	closing func()
 
-	mu       sync.Mutex
-	requests []string
-	lines    []string
+	mu        sync.Mutex
+	requests  []string
+	lines     []string
+	reloading bool
 }
 
 // Open starts a browser with a profile of its own, which Close removes.
@@ -116,7 +117,25 @@ func (b *Browser) listen(event any) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.lines = append(b.lines, "failed: "+e.ErrorText)
+		if e.ErrorText == networkChanged && !b.reloading {
+			b.reloading = true
+			go b.reload()
+		}
 	}
+}
+
+// networkChanged is how Chromium ends every request under way when this machine
+// gets or loses a network interface, as with each container that comes or goes.
+// It says nothing about the site.
+const networkChanged = "net::ERR_NETWORK_CHANGED"
+
+// reload loads the page anew, as a person would whose machine lost its network
+// for a moment. An error shows in what the page then lacks.
+func (b *Browser) reload() {
+	_ = chromedp.Run(b.ctx, chromedp.Reload())
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines, b.reloading = append(b.lines, "reloaded, as the network of this machine changed"), false
 }
 
 // Requests are the URLs that were asked for so far, in order. Those that carry
@@ -146,7 +165,11 @@ func (b *Browser) Do(ctx context.Context, what string, steps ...chromedp.Action)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	defer stop()
-	if err := chromedp.Run(within, steps...); err != nil {
+	err := chromedp.Run(within, steps...)
+	for err != nil && strings.Contains(err.Error(), networkChanged) && within.Err() == nil {
+		err = chromedp.Run(within, steps...) // only going to a page, the first of steps, ends so
+	}
+	if err != nil {
 		if cause := context.Cause(within); cause != nil {
 			err = cause
 		}

@@ -85,6 +85,8 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		return server, fmt.Errorf("start %s: %w", place.Name, err)
 	}
 	got, err := testcontainers.Run(ctx, image, append(container.Options(place, port),
+		// Pebble's image names no ports.
+		testcontainers.WithExposedPorts(port),
 		testcontainers.WithCmd("-config", "/config.json"),
 		testcontainers.WithFiles(file("/config.json", configuration), file("/cert.pem", certificate), file("/key.pem", key)),
 		// Its random sleeps and refusals are for those who write ACME clients.
