@@ -120,7 +120,7 @@ func (p *visitor) login(ctx context.Context) error {
 		chromedp.SendKeys("#username", stack.AdminUser), chromedp.SendKeys("#password", stack.AdminPassword),
 		chromedp.Submit("#password"),
 		// The application of Airflow 3, which draws everything, once it is loaded.
-		chromedp.WaitVisible("nav, #root a[href]"),
+		chromedp.WaitVisible(`//*[normalize-space(text())="Dags"]`, chromedp.BySearch, chromedp.AtLeast(1)),
 	)
 	if err != nil {
 		return err
@@ -154,16 +154,17 @@ func (p *visitor) list(ctx context.Context, dag string) error {
 // trigger begins a run by the buttons that a person uses, and finds out which
 // one it was with the browser's own session.
 func (p *visitor) trigger(ctx context.Context, dag string) error {
+	const confirm = `//*[@role="dialog"]//button[normalize-space(.)="Trigger"]` // other dialogs are there, and hidden
 	err := p.do(ctx, "trigger "+dag, chromedp.Navigate(p.ingress.url("/dags/"+dag)),
-		chromedp.Click(`//button[normalize-space(.)="Trigger"]`, chromedp.BySearch),
-		chromedp.WaitVisible(`//*[@role="dialog"]`, chromedp.BySearch),
+		chromedp.Click(`[data-testid="trigger-dag-button"]`),
+		chromedp.WaitVisible(confirm, chromedp.BySearch),
 	)
 	if err != nil {
 		return err
 	}
 	p.picture("4-trigger")
 	err = p.do(ctx, "confirm the trigger of "+dag,
-		chromedp.Click(`//*[@role="dialog"]//button[normalize-space(.)="Trigger"]`, chromedp.BySearch))
+		chromedp.Click(confirm, chromedp.BySearch))
 	if err != nil {
 		return err
 	}
