@@ -143,7 +143,7 @@ func (p *visitor) readCookies(ctx context.Context) error {
 }
 
 func (p *visitor) list(ctx context.Context, dag string) error {
-	err := p.do(ctx, "list the DAGs", chromedp.Navigate(p.ingress.url("/dags?dag_id_pattern="+dag)),
+	err := p.do(ctx, "list the DAGs", chromedp.Navigate(p.ingress.url("/dags?name_pattern="+dag)),
 		chromedp.WaitVisible(fmt.Sprintf(`a[href$="/dags/%s"]`, dag)))
 	if err == nil {
 		p.picture("3-dags")
