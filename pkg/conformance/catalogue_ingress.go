@@ -5,56 +5,56 @@ package conformance
 var (
 	IngressHTTPSVerifies = Check{
 		ID: "ingress.https_verifies", Title: "serves HTTPS with a chain that verifies for its name, by TLS 1.2 or newer alone",
-		Level: Extended, Requires: []Feature{FeatureIngress},
+		Level: Core, Requires: []Feature{FeatureIngress},
 		Sources: []string{"Airflow documentation: Production Guide for the Helm Chart", "apache/airflow#49727"},
 		Since:   firstVersion,
 		Why:     "A default certificate or an old version of TLS teaches people to click warnings away, and machines to verify nothing.",
 	}
 	IngressRedirectsHTTP = Check{
 		ID: "ingress.redirects_http", Title: "redirects HTTP to HTTPS",
-		Level: Extended, Requires: []Feature{FeatureIngress},
+		Level: Core, Requires: []Feature{FeatureIngress},
 		Sources: []string{"Airflow documentation: Running Airflow behind a reverse proxy"},
 		Since:   firstVersion,
 		Why:     "A login that is also served in the clear sends passwords and tokens through the network as they are.",
 	}
 	IngressHSTS = Check{
 		ID: "ingress.hsts", Title: "tells browsers to use HTTPS alone",
-		Level: Extended, Requires: []Feature{FeatureIngress, FeatureHSTS},
+		Level: Core, Requires: []Feature{FeatureIngress, FeatureHSTS},
 		Sources: []string{"Airflow documentation: Running Airflow behind a reverse proxy"},
 		Since:   firstVersion,
 		Why:     "Without the header each first request of a browser goes out in the clear and can be held there.",
 	}
 	IngressAPIToken = Check{
 		ID: "ingress.api_token", Title: "serves the API to a token through the ingress",
-		Level: Extended, Requires: []Feature{FeatureIngress},
+		Level: Core, Requires: []Feature{FeatureIngress},
 		Sources: []string{"Airflow documentation: Public API", "apache/airflow#49727"},
 		Since:   firstVersion,
 		Why:     "Deployments and other systems come in by the same door as people, and a backend that names the wrong service is behind a Ready pod.",
 	}
 	IngressLoginBrowser = Check{
 		ID: "ingress.login_browser", Title: "lets a browser log in, list DAGs, trigger one and read its log, by HTTPS throughout",
-		Level: Extended, Requires: []Feature{FeatureIngress, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureIngress, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Running Airflow behind a reverse proxy", "apache/airflow#50056", "kubernetes/ingress-nginx#13306"},
 		Since:   firstVersion,
 		Why:     "Redirects and cookies that know nothing of the proxy break the login for people while every probe and API call succeeds.",
 	}
 	IngressLargeLog = Check{
 		ID: "ingress.large_log", Title: "passes a log of five megabytes through whole",
-		Level: Extended, Requires: []Feature{FeatureIngress, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureIngress, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Logging for Tasks"},
 		Since:   firstVersion,
 		Why:     "Limits and time-outs of a proxy cut off just the logs that are long because something went wrong.",
 	}
 	IngressRenewal = Check{
 		ID: "ingress.renewal", Title: "serves a renewed certificate without a restart",
-		Level: Extended, Requires: []Feature{FeatureIngress},
+		Level: Core, Requires: []Feature{FeatureIngress},
 		Sources: []string{"Airflow documentation: Production Guide for the Helm Chart"},
 		Since:   firstVersion,
 		Why:     "A certificate that is renewed in its secret and served from memory ends on a weekend, months after everything was set up.",
 	}
 	IngressACME = Check{
 		ID: "ingress.acme", Title: "has its certificate issued by ACME",
-		Level: Extended, Requires: []Feature{FeatureIngress, FeatureACME},
+		Level: Core, Requires: []Feature{FeatureIngress, FeatureACME},
 		Sources: []string{"Airflow documentation: Production Guide for the Helm Chart"},
 		Since:   firstVersion,
 		Why:     "Challenges pass through the same ingress as everything else, and a redirect or rule that swallows them stops every renewal.",

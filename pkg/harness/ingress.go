@@ -21,7 +21,8 @@ import (
 
 const (
 	everyRequest = 300 * time.Millisecond
-	oneRequest   = 15 * time.Second // a request that takes longer is tried again
+	oneRequest   = 15 * time.Second // a handshake or question that takes longer is tried again
+	onePage      = time.Minute      // the first page after a start of the API server costs it imports
 )
 
 // ingress reaches the platform as people do: by its name, through the ingress,
@@ -85,7 +86,7 @@ func (i *ingress) transport() *http.Transport {
 // client follows no redirects: where they lead is a fact.
 func (i *ingress) client(jar http.CookieJar) *http.Client {
 	return &http.Client{
-		Transport: i.transport(), Jar: jar, Timeout: oneRequest,
+		Transport: i.transport(), Jar: jar, Timeout: onePage,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
