@@ -11,7 +11,7 @@ var (
 		"shows a new commit within its period and one round of parsing",
 		"A side-car that stopped or is not there leaves every pod Ready and every DAG at yesterday's version.",
 		[]Feature{FeatureGitDAGs}, "apache/airflow#60500", "apache/airflow#27625")
-	DAGSyncSameCommit = dagsync("same_commit", Extended,
+	DAGSyncSameCommit = dagsync("same_commit", Core,
 		"runs a task from the commit that the DAG processor has parsed",
 		"When components follow the repository at different paces or to different folders, a task runs code that nobody sees, or is not found at all.",
 		[]Feature{FeatureGitDAGs, FeatureKubernetesExecutor}, "apache/airflow#27625", "helm/charts#22637")
@@ -23,7 +23,7 @@ var (
 		"keeps the other DAGs through a broken commit, and heals with the next",
 		"A repository has many authors: the mistake of one must not take the others' DAGs away, or outlive its correction.",
 		[]Feature{FeatureGitDAGs}, "Airflow documentation: DAG File Processing")
-	DAGSyncWrongHostKey = dagsync("wrong_host_key", Extended,
+	DAGSyncWrongHostKey = dagsync("wrong_host_key", Core,
 		"refuses a Git server with another host key",
 		"Whoever answers in the Git server's place decides what every task runs, with every credential the platform has.",
 		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
@@ -35,19 +35,19 @@ var (
 		"lives through a minute without its Git server",
 		"A forge is away for a minute every week; a side-car that gives up at once restarts the DAG processor with it.",
 		[]Feature{FeatureGitSync}, "kubernetes/git-sync#105", "helm/charts#21199")
-	DAGSyncSubFolder = dagsync("sub_folder", Extended,
+	DAGSyncSubFolder = dagsync("sub_folder", Core,
 		"takes DAGs from the configured folder of the repository and from nowhere else",
 		"One directory off, and a platform runs the examples of a library or nothing at all.",
 		[]Feature{FeatureGitDAGs}, "helm/charts#22637")
-	DAGSyncRefs = dagsync("refs", Extended,
+	DAGSyncRefs = dagsync("refs", Core,
 		"delivers a branch, a tag and a full commit",
 		"Releases are pinned by tag or commit; a ref that is quietly taken for another delivers what nobody approved.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: --ref", "kubernetes/git-sync#919")
-	DAGSyncSubmodule = dagsync("submodule", Extended,
+	DAGSyncSubmodule = dagsync("submodule", Core,
 		"delivers submodules",
 		"Shared code that is a submodule is an empty folder where it is not followed, and every DAG that imports it breaks.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: --submodules")
-	DAGSyncDepth = dagsync("depth", Extended,
+	DAGSyncDepth = dagsync("depth", Core,
 		"fetches as much history as configured and no more",
 		"Every task pod clones: the whole history of a large repository in each of them costs minutes and fills the node's disk.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: --depth")

@@ -68,7 +68,8 @@ func (g Git) Secrets() []string {
 	out := []string{g.Token}
 	for _, key := range []string{g.Key, g.AdminKey} {
 		for line := range strings.Lines(key) {
-			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "-----") {
+			// The last line is padding, and too short to be told from other text.
+			if line = strings.TrimSpace(line); len(line) >= 16 && !strings.HasPrefix(line, "-----") {
 				out = append(out, line)
 			}
 		}

@@ -179,7 +179,7 @@ var _ = Describe("DAG files from Git", func() {
 
 	It("never mix two commits", suite.Check(conformance.DAGSyncAtomic), func(ctx SpecContext) {
 		s := suite.Session(ctx)
-		looked, err := s.LookWhilePushing(ctx, 6)
+		looked, err := s.LookWhilePushing(ctx, 4)
 		Expect(err).To(BeWithoutError())
 		Expect(looked.Commits).To(BeNumerically(">=", 3), "too few switches were seen to say anything")
 		Expect(looked.Mixed).To(BeEmpty(), "files of two commits, or none, were seen below one link")
