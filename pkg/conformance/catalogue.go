@@ -12,7 +12,7 @@ const firstVersion = "0.1.0"
 // the caller's own.
 func All() []Check {
 	all := slices.Concat(
-		platformChecks(), executorChecks(), dagChecks(), logChecks(),
+		platformChecks(), executorChecks(), dagChecks(), logChecks(), shippingChecks(),
 		dagsyncChecks(),
 		metricsChecks(),
 		secretChecks(),

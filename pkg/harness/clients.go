@@ -13,6 +13,7 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/await"
+	"github.com/airworthy/airworthy/pkg/graylog"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
@@ -24,6 +25,8 @@ type clients struct {
 	kube    *kube.Client
 	objects *miniogo.Client // nil when the stack has no object storage
 	metrics prometheus.API  // nil until a check asked for it
+	// logStore is nil when no logs are shipped.
+	logStore *graylog.Client
 	// database is the metadata database as this process reaches it.
 	database service.Endpoint
 	calls    *switchedWriter
@@ -69,6 +72,9 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make a client of the object storage: %w", err)
 		}
+	}
+	if h.LogStore.FromHost != "" {
+		c.logStore = graylog.New(h.LogStore.FromHost, h.LogStore.User, h.LogStore.Secret)
 	}
 	return c, nil
 }

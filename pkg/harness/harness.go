@@ -120,10 +120,11 @@ var uses = map[string][]conformance.Check{
 	"failing":      {conformance.ExecutorFailingTask},
 	"pod_override": {conformance.ExecutorPodOverride},
 	"log_content":  {conformance.LogsContent, conformance.IngressLargeLog, conformance.DatabaseUnicode, conformance.DatabaseTimeZone},
+	"shipped":      {conformance.LogsShippedOnce, conformance.LogsShippedFields, conformance.LogsShippedMultiline, conformance.LogsShippedFilter},
 }
 
 // early is the order in which runs are started: those that wait longest first.
-var early = []string{"unschedulable", "long_task", "fan_out", "retries", "log_content", "pod_override", "failing"}
+var early = []string{"unschedulable", "long_task", "fan_out", "retries", "shipped", "log_content", "pod_override", "failing"}
 
 // startEarly triggers the shared runs of the checks that Ginkgo's label filter
 // selects. An error is left for the check that needs the run: it will meet it
