@@ -8,6 +8,7 @@ type BuildResult struct {
 	ID     string // sha256 of the image's configuration
 	Recipe string
 	Hash   string // of the recipe and everything that goes into it
+	Note   string // how it differs from what the name stands for, where the recipe says so
 	Cached bool   // it was there already
 }
 

@@ -199,8 +199,18 @@ func (r *Resolver) fromBuild(ctx context.Context, j job) (remembered, error) {
 		return remembered{}, err
 	}
 	return r.arrived(ctx, j, remembered{Recipe: built.Recipe, Hash: built.Hash, Resolution: Resolution{
-		Local: built.Local, Digest: built.ID, Source: Built, From: fmt.Sprintf("recipe %s@%s", built.Recipe, built.Hash),
+		Local: built.Local, Digest: built.ID, Source: Built, From: built.from(),
 	}})
+}
+
+// from names the recipe, and says where what it makes is not what the image's
+// name promises: that goes into every report.
+func (b BuildResult) from() string {
+	from := fmt.Sprintf("recipe %s@%s", b.Recipe, b.Hash)
+	if b.Note != "" {
+		from += ": " + b.Note
+	}
+	return from
 }
 
 // arrived completes an entry with what the engine says of the image.

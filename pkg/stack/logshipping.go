@@ -61,7 +61,8 @@ func (u *up) startLogStore(ctx context.Context) {
 	if !shipsLogs(u.Run) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, u.timeouts.Service)
+	// As long as the platform may take: it starts beside it, on the same cores.
+	ctx, cancel := context.WithTimeout(ctx, u.timeouts.Install)
 	l := &logStore{cancel: cancel, done: make(chan struct{})}
 	u.logs = l
 	secret := u.h.LogStore.Secret // read here: the handoff is written to while Graylog starts

@@ -117,7 +117,7 @@ func (b *Builder) build(ctx context.Context, r *recipe, tag string) (Built, erro
 	if err != nil {
 		return Built{}, err
 	}
-	want := Built{Local: localName(r, tag, hash), Recipe: r.name, Hash: hash}
+	want := Built{Local: localName(r, tag, hash), Recipe: r.name, Hash: hash, Note: r.Note}
 	if found, ok, err := b.existing(ctx, want); err != nil || ok {
 		return found, err
 	}

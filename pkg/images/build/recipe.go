@@ -32,6 +32,10 @@ type recipe struct {
 	Maven map[string]map[string]string `yaml:"maven" json:",omitempty"` // GROUP:ARTIFACT:VERSION[:CLASSIFIER] -> SHA-256
 	NPM   map[string]map[string]string `yaml:"npm" json:",omitempty"`   // NAME@VERSION -> sha512-BASE64
 
+	// Note says in a sentence without its full stop how what is built differs
+	// from what the name stands for. It goes into reports, and into no hash.
+	Note string `yaml:"note" json:"-"`
+
 	name string // of the folder
 }
 

@@ -32,7 +32,7 @@ var settings = []string{
 	"--skip-log-bin",
 	"--innodb-flush-log-at-trx-commit=0",
 	"--innodb-doublewrite=OFF",
-	"--innodb-flush-method=nosync", // a third less of the start on a busy machine
+	"--innodb-flush-method=nosync",       // a third less of the start on a busy machine
 	"--loose-innodb-numa-interleave=OFF", // what it asks of the kernel, containers are not allowed; not every build has it
 	"--performance-schema=OFF",
 	"--skip-name-resolve",
