@@ -140,7 +140,7 @@ func checksMarkdown(w io.Writer, all []listed) error {
 			fmt.Fprintf(&b, "- requires: %s\n", strings.Join(names, ", "))
 		}
 		if len(c.Sabotages) > 0 {
-			fmt.Fprintf(&b, "- caught: `%s`\n", strings.Join(c.Sabotages, "`, `"))
+			fmt.Fprintf(&b, "- sabotages: `%s`\n", strings.Join(c.Sabotages, "`, `"))
 		}
 		if len(c.Sources) > 0 {
 			fmt.Fprintf(&b, "- sources: %s\n", strings.Join(c.Sources, "; "))
