@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/platform"
@@ -56,13 +58,20 @@ func (s *Session) ConnectionsRun(ctx context.Context) (ConnectionsRun, error) {
 	return got, err
 }
 
-func (s *Session) readConnections(ctx context.Context) (ConnectionsRun, error) {
-	var got ConnectionsRun
-	// One of an earlier run may have been written with another key.
+func (s *Session) readConnections(ctx context.Context) (got ConnectionsRun, err error) {
+	// Airflow cannot even delete a connection whose password it cannot decrypt,
+	// so none is left to a platform that has another key by then.
+	defer func() {
+		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		if removal := s.Airflow.DeleteConnection(fresh, storedConnection); removal != nil && !airflow.NotFound(removal) {
+			err = errors.Join(err, fmt.Errorf("remove connection %s: %w", storedConnection, removal))
+		}
+	}()
 	if err := s.Airflow.DeleteConnection(ctx, storedConnection); err != nil && !airflow.NotFound(err) {
 		return got, fmt.Errorf("remove connection %s: %w", storedConnection, err)
 	}
-	err := s.Airflow.AddConnection(ctx, airflow.Connection{
+	err = s.Airflow.AddConnection(ctx, airflow.Connection{
 		ID: storedConnection, Type: "http", Host: platform.CheckedHost, Port: platform.CheckedPort,
 		Login: platform.CheckedLogin, Password: s.ConnectionPassword(),
 	})
