@@ -11,11 +11,15 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/airworthy
 VCS   := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD := -buildvcs=$(VCS) -ldflags='-s -w'
 
+# With cgo a library that loads plug-ins makes the linker export every symbol:
+# that costs 30 MB of file and as much memory, and it needs a C compiler.
+export CGO_ENABLED := 0
+
 LINT_VERSION := v2.13.0
 LINT         := $(CACHE)/tools/golangci-lint-$(LINT_VERSION)/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help e2e test build vet unit lint python bench sabotage docs clean
+.PHONY: help e2e test build vet unit lint python bench sabotage stops docs clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +74,10 @@ bench: build ## measure the floor by hand, and compare the last run with it
 sabotage: build ## break the platform on purpose: every check must notice
 	$(BIN)/airworthy doctor --fix
 	$(BIN)/airworthy sabotage $(ARGS)
+
+stops: build ## stop stacks at several moments, politely and by kill -9: nothing may be left
+	$(BIN)/airworthy doctor --fix
+	$(GO) test -tags cluster -count 1 -timeout 60m -v -run 'TestStops|TestDownAfterKill|TestUpAfterKill' ./cmd/airworthy
 
 docs: build ## write the pages that are made from the code
 	$(BIN)/airworthy checks -o markdown > docs/checks.md
