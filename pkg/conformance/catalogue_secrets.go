@@ -18,7 +18,7 @@ var (
 	}
 	SecretsMaskedInLogs = Check{
 		ID: "secrets.masked_in_logs", Title: "masks the password of a connection that a task prints",
-		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor, FeatureEnvironmentConnections},
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor, FeatureEnvironmentConnections},
 		Sources: []string{"Airflow documentation: Masking sensitive data"},
 		Since:   firstVersion,
 		Why:     "Task logs go to stores that more people may read than may read the connection.",
