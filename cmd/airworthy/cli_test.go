@@ -55,7 +55,10 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 	}{
 		{"unknown command", "", []string{"fly"}, []string{`unknown command "fly"`}},
 		{"unknown flag", "", []string{"e2e", "--fast"}, []string{"unknown flag: --fast", "airworthy e2e --help"}},
-		{"argument too many", "", []string{"e2e", "now"}, []string{`unknown command "now"`, "airworthy e2e --help"}},
+		{"argument too many", "", []string{"up", "now"}, []string{`unknown command "now"`, "airworthy up --help"}},
+		{"run file as argument not there", "", []string{"e2e", "absent.yaml"}, []string{"absent.yaml", "environments/local.yaml"}},
+		{"run files by flag and as arguments", "name: one\napiVersion: airworthy.dev/v1alpha1\n", []string{"e2e", "-f", "run.yaml", "run.yaml"}, []string{"not both"}},
+		{"two stacks of one name", "name: one\napiVersion: airworthy.dev/v1alpha1\n", []string{"e2e", "run.yaml", "./run.yaml"}, []string{"must differ from that of run.yaml", `"one"`}},
 		{"argument missing", "", []string{"verify"}, []string{"accepts 1 arg(s), received 0", "airworthy verify --help"}},
 		{"unknown format", "", []string{"checks", "-o", "xml"}, []string{`unknown format "xml": use one of table, json, markdown`}},
 		{"unknown check", "", []string{"e2e", "--check", "executor.teleport"}, []string{`check "executor.teleport" is not in the catalogue`, "airworthy checks"}},

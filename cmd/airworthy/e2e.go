@@ -37,29 +37,47 @@ func (a *app) e2eCommand() *cobra.Command {
 	var pick selection
 	var keep bool
 	cmd := &cobra.Command{
-		Use:   "e2e",
+		Use:   "e2e [RUNFILE...]",
 		Short: "Bring a platform up, check it, give a verdict, remove it",
 		Long: `e2e is up, test, report and down in one. The stack is removed also when checks
 failed or the run was interrupted; the evidence is kept first, in a directory of
-its own below --out. The exit code is the verdict's.`,
+its own below --out. The exit code is the verdict's.
+
+With several run files it takes the stacks one after the other, names the checks
+that none of them could run, and ends with 1 when any is not conformant.`,
 		Example: `  airworthy e2e
   airworthy e2e -f environments/multinode.yaml --set timeouts.scale=2
-  airworthy e2e --keep --check executor.xcom --check logs.persisted`,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  airworthy e2e --keep --check executor.xcom --check logs.persisted
+  airworthy e2e environments/industrial.yaml environments/own-chart.yaml`,
+		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
+		RunE: func(cmd *cobra.Command, files []string) error {
 			if err := pick.valid(); err != nil {
 				return err
 			}
-			run, err := a.loadRun()
+			runs, err := a.loadRuns(files)
 			if err != nil {
 				return err
 			}
-			f, err := a.takeOff(cmd.Context(), run, pick, a.commandLine(cmd))
-			if err != nil {
-				return err
+			fly := func(i int) outcome {
+				run, line := runs[i], a.commandLine(cmd)
+				if len(files) > 0 { // the report says how to run this one again
+					line = append(line[:len(line)-len(files)], files[i])
+				}
+				o := outcome{name: run.Name}
+				f, err := a.takeOff(cmd.Context(), run, pick, line)
+				if err != nil {
+					o.err = err
+					return o
+				}
+				defer f.land()
+				o.dir = f.dir.Path()
+				o.doc, o.err = f.e2e(cmd.Context(), keep)
+				return o
 			}
-			defer f.land()
-			return f.e2e(cmd.Context(), keep)
+			if len(runs) == 1 {
+				return fly(0).err
+			}
+			return a.several(cmd.Context(), runs, fly)
 		},
 	}
 	pickFlags(cmd, &pick)
@@ -70,7 +88,7 @@ its own below --out. The exit code is the verdict's.`,
 // e2e is the whole run in one visible order. Whatever fails, the report is
 // written before anything is removed, and once more when it is known how the
 // clean-up went.
-func (f *flight) e2e(ctx context.Context, keep bool) error {
+func (f *flight) e2e(ctx context.Context, keep bool) (*reportv1.Document, error) {
 	err := f.phase("set-up", func() error { _, err := f.up(ctx, keep); return err })
 	f.problem("set-up", err)
 	if err == nil {
@@ -86,7 +104,11 @@ func (f *flight) e2e(ctx context.Context, keep bool) error {
 		}
 		err = errors.Join(err, downErr)
 	}
-	return f.end(doc, err, reportErr)
+	err = f.end(doc, err, reportErr)
+	if reportErr != nil {
+		return nil, err
+	}
+	return &doc, err
 }
 
 // checks plans, and runs what was planned.
