@@ -101,6 +101,9 @@ func (r *reader) validateCluster() {
 	if r.sound("logShipping.kind") && r.run.LogShipping.Kind != "none" {
 		r.at("logShipping.kind", "logShipping.kind", must("none where cluster.kind is existing", strconv.Quote(r.run.LogShipping.Kind), "delete it: the log store runs on this machine, where pods of that cluster do not reach it"))
 	}
+	if r.sound("ingress.kind", "ingress.certificates") && r.run.Ingress.Kind != "none" && r.run.Ingress.Certificates == "acme" {
+		r.at("ingress.certificates", "ingress.certificates", must("self-signed where cluster.kind is existing", `"acme"`, "the ACME server of a run is a container beside the cluster, which a cluster that is not ours cannot reach"))
+	}
 	if _, given := r.where["cluster.kubernetes"]; !given {
 		c.Kubernetes = "" // the default is a kind cluster's
 	} else if r.sound("cluster.kubernetes") && c.Kubernetes != "" {

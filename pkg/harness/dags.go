@@ -12,9 +12,14 @@ import (
 	"github.com/airworthy/airworthy/pkg/await"
 )
 
-// WriteDAGFile puts a version of a DAG file into the DAG folder, at once as a
-// whole: the DAG processor never sees half of it.
+// WriteDAGFile puts a version of a DAG file where the platform takes its DAGs
+// from: into the DAG folder, at once as a whole, so that the DAG processor
+// never sees half of it; or into the Git repository.
 func (s *Session) WriteDAGFile(ctx context.Context, content Content) error {
+	if s.Asked().Git.Kind != "none" {
+		_, err := s.PushFiles(ctx, "Put "+content.Name, content)
+		return err
+	}
 	return s.inDAGFolder(ctx, func(ctx context.Context, pod, container, folder string) error {
 		return s.suite.clients.kube.WriteFiles(ctx, pod, container, folder, map[string]string{content.Name: content.Text})
 	})
@@ -23,6 +28,9 @@ func (s *Session) WriteDAGFile(ctx context.Context, content Content) error {
 // RemoveDAGFile takes a DAG file away. It is used for clean-up, so a file that
 // is not there is no error.
 func (s *Session) RemoveDAGFile(ctx context.Context, file DAGFile) error {
+	if s.Asked().Git.Kind != "none" {
+		return s.DropFiles(ctx, file)
+	}
 	return s.inDAGFolder(ctx, func(ctx context.Context, pod, container, folder string) error {
 		return s.suite.clients.kube.RemoveFiles(ctx, pod, container, folder, file.Name)
 	})

@@ -126,6 +126,7 @@ type Release struct {
 	Name       string      `json:"name"`
 	Namespace  string      `json:"namespace"`
 	Revision   int         `json:"revision"`
+	Began      time.Time   `json:"began"` // when the revision was begun, by this machine's clock
 	Components []Component `json:"components"`
 	APIService string      `json:"apiService"` // service name of the API server
 	APIPort    int         `json:"apiPort"`

@@ -131,12 +131,13 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 	if err != nil {
 		return platform.Release{}, err
 	}
+	began := time.Now().UTC()
 	rendered, revision, err := helm.Put(ctx, cfg, src, r, upgrade, timeout, progress)
 	if err != nil {
 		return platform.Release{}, err
 	}
 	release := platform.Release{
-		Name: spec.Release, Namespace: spec.Namespace, Revision: revision,
+		Name: spec.Release, Namespace: spec.Namespace, Revision: revision, Began: began,
 		Components: a.components(spec, rendered),
 		APIService: spec.Release + "-api-server", APIPort: apiPort,
 		PodSelector: a.Pods(spec), MigrationSelector: a.Pods(spec) + "," + a.ComponentKey + "=" + a.Migration,
@@ -173,8 +174,8 @@ func features(spec platform.Spec) []conformance.Feature {
 	if spec.Metrics.Enabled {
 		out = append(out, conformance.FeatureMetrics)
 	}
-	if spec.DAGDelivery == platform.DAGsMounted {
-		out = append(out, conformance.FeatureMountedDAGs)
+	if spec.DAGDelivery != platform.DAGsBaked {
+		out = append(out, conformance.FeatureLiveDAGs)
 	}
 	if spec.Database.Secret != "" {
 		out = append(out, conformance.FeatureDatabaseSecret)
