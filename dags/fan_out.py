@@ -3,7 +3,7 @@
 Expected: success; source gives [1, 2, 3], work of n gives {"number": n, "square": n * n},
 total gives the list of squares that reached it, [1, 4, 9].
 Serves: executor.pod_per_task, executor.parallel_tasks, executor.mapped_tasks, executor.xcom,
-executor.default_resources, executor.finished_pods, executor.service_account, logs.persisted.
+executor.default_resources, executor.finished_pods, executor.service_account, logs.persisted, logs.volume.
 """
 
 from __future__ import annotations

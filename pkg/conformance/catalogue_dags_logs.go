@@ -4,21 +4,21 @@ package conformance
 var (
 	DAGsAppears = Check{
 		ID: "dags.appears", Title: "shows a DAG whose file was added",
-		Level: Core, Requires: []Feature{FeatureMountedDAGs},
+		Level: Core, Requires: []Feature{FeatureLiveDAGs},
 		Sources: []string{"Airflow documentation: DAG File Processing", "apache/airflow#60500", "helm/charts#22637"},
 		Since:   firstVersion,
 		Why:     "A delivery that stopped leaves every pod Ready and every DAG at yesterday's version.",
 	}
 	DAGsImportError = Check{
 		ID: "dags.import_error", Title: "reports an import error with its file and line and keeps the other DAGs",
-		Level: Core, Requires: []Feature{FeatureMountedDAGs},
+		Level: Core, Requires: []Feature{FeatureLiveDAGs},
 		Sources: []string{"Airflow documentation: DAG File Processing"},
 		Since:   firstVersion,
 		Why:     "One broken file must not take other teams' DAGs away, and its author must be told where it broke.",
 	}
 	DAGsRecovery = Check{
 		ID: "dags.recovery", Title: "takes a corrected DAG file up again",
-		Level: Core, Requires: []Feature{FeatureMountedDAGs},
+		Level: Core, Requires: []Feature{FeatureLiveDAGs},
 		Sources: []string{"Airflow documentation: DAG File Processing", "apache/airflow#27625"},
 		Since:   firstVersion,
 		Why:     "An import error that outlives its correction makes people restart components to get a fix out.",
@@ -35,6 +35,13 @@ var (
 		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#39225", "helm/charts#22294"},
 		Since:   firstVersion,
 		Why:     "Task pods are removed when they end; a log that was not stored by then is lost with the reason of the failure.",
+	}
+	LogsVolume = Check{
+		ID: "logs.volume", Title: "keeps a task's log on the volume after its pod is gone and everything was scaled down",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor, FeatureVolumeLogs},
+		Sources: []string{"Airflow documentation: Logging for Tasks"},
+		Since:   firstVersion,
+		Why:     "A volume that belongs to a pod goes with it, and nobody notices before the first night's scale-down.",
 	}
 	LogsPerTry = Check{
 		ID: "logs.per_try", Title: "keeps a log of its own for every try",
@@ -67,5 +74,5 @@ var (
 )
 
 func logChecks() []Check {
-	return []Check{LogsPersisted, LogsPerTry, LogsLive, LogsContent, LogsForcedDeletion}
+	return []Check{LogsPersisted, LogsVolume, LogsPerTry, LogsLive, LogsContent, LogsForcedDeletion}
 }

@@ -47,7 +47,7 @@ var (
 	}
 	MetricsAlerts = Check{
 		ID: "metrics.alerts", Title: "fires its alerts on import errors and failing tasks, and resolves them",
-		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureMountedDAGs, FeatureKubernetesExecutor},
+		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureLiveDAGs, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Metrics Descriptions"},
 		Since:   firstVersion,
 		Why:     "An alert that was never seen to fire may never fire, and one that does not end is switched off by people.",

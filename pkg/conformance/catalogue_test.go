@@ -20,7 +20,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"ingress.acme", "ingress.api_token", "ingress.base_path", "ingress.hsts", "ingress.https_verifies",
 		"ingress.large_log", "ingress.login_browser", "ingress.redirects_http", "ingress.renewal", "ingress.session",
 		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
-		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage",
+		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage", "logs.volume",
 		"metrics.alerts", "metrics.alerts.scheduler", "metrics.counts_runs", "metrics.dashboards", "metrics.durations",
 		"metrics.exporter_restart", "metrics.labels", "metrics.scheduler", "metrics.scraped",
 		"platform.components_ready", "platform.database_head", "platform.error_lines",

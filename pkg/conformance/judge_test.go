@@ -155,7 +155,7 @@ func TestJudgeSumsUp(t *testing.T) {
 }
 
 func TestJudgeDoesNotDependOnOrder(t *testing.T) {
-	plan, err := NewPlan(Core, []Feature{FeatureKubernetesExecutor, FeatureMountedDAGs}, nil)
+	plan, err := NewPlan(Core, []Feature{FeatureKubernetesExecutor, FeatureLiveDAGs}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const (
 	FeatureKubernetesExecutor Feature = "kubernetes-executor"
 	FeatureObjectStorageLogs  Feature = "object-storage-logs"
 	FeatureVolumeLogs         Feature = "volume-logs"
-	FeatureMountedDAGs        Feature = "mounted-dags" // DAG files can be changed while the platform runs
+	FeatureLiveDAGs           Feature = "live-dags"    // DAG files can be changed while the platform runs
 	FeatureGitDAGs            Feature = "git-dags"     // DAG files come from a Git repository
 	FeatureGitSync            Feature = "git-sync"     // git-sync brings them
 	FeatureGitSyncSSH         Feature = "git-sync-ssh" // and reaches the repository over SSH

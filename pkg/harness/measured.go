@@ -190,13 +190,13 @@ func (s *Session) RestartExporter(ctx context.Context) (RestartedExporter, error
 	return r, err
 }
 
-// StopScheduler kills every scheduler and lets none come back until start is
-// called, which waits until one is ready and may be called again.
-func (s *Session) StopScheduler(ctx context.Context) (start func(context.Context) error, err error) {
+// Stop kills every pod of a component and lets none come back until start is
+// called, which waits until all are ready and may be called again.
+func (s *Session) Stop(ctx context.Context, name string) (start func(context.Context) error, err error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
 	nothing := func(context.Context) error { return nil }
-	component, err := s.component("scheduler")
+	component, err := s.component(name)
 	if err != nil {
 		return nothing, err
 	}

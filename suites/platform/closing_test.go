@@ -33,6 +33,30 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 		Expect(pods).To(HaveOnePodPerTask(run))
 	})
 
+	It("keeps logs on the volume while everything is scaled down", suite.Check(conformance.LogsVolume), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		run, err := s.SharedRun(ctx, "fan_out")
+		Expect(err).To(BeWithoutError())
+		Expect(run).To(HaveState(airflow.Success))
+		if !s.Asked().Platform.KeepPods {
+			_, err = s.DeletedPods(ctx, run)
+			Expect(err).To(BeWithoutError())
+		}
+
+		By("scaling the scheduler and the API server to nothing, and back")
+		for _, component := range []string{"scheduler", "api-server"} {
+			start, err := s.Stop(ctx, component)
+			DeferCleanup(start)
+			Expect(err).To(BeWithoutError())
+			Expect(start(ctx)).To(BeWithoutError())
+		}
+
+		By("reading a task's log")
+		log, err := s.TaskLog(ctx, run.Ref("source", 1))
+		Expect(err).To(BeWithoutError())
+		Expect(log).To(HaveLine("airworthy marker: source"))
+	})
+
 	It("keeps people logged in while the API server restarts", suite.Check(conformance.IngressSession), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		kept, err := s.KeepSession(ctx)
@@ -48,7 +72,7 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 
 		By("stopping every scheduler")
 		stopped := time.Now()
-		start, err := s.StopScheduler(ctx)
+		start, err := s.Stop(ctx, "scheduler")
 		DeferCleanup(start)
 		Expect(err).To(BeWithoutError())
 		Expect(s.WaitAlert(ctx, gone, stopped)).To(BeWithoutError())
