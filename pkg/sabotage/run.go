@@ -2,8 +2,10 @@ package sabotage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,10 +52,17 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	}()
 
 	r.say(g, "breaking: "+g.titles())
+	before, err := r.parsed(ctx, client)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.installAddons(ctx, g, true); err != nil {
 		return nil, err
 	}
 	if _, err := r.install(ctx, g, g.Apply); err != nil {
+		return nil, err
+	}
+	if err := r.waitParsed(ctx, g, client, before); err != nil {
 		return nil, err
 	}
 	for _, s := range g.Sabotages {
@@ -75,6 +84,61 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 		return nil, fmt.Errorf("sabotage group %s: %w", g.Name, err)
 	}
 	return g.Compare(records), nil
+}
+
+// parsing is who parses DAG files, and when they were parsed last.
+type parsing struct {
+	pods []string
+	last time.Time
+}
+
+func (r *Runner) parsed(ctx context.Context, client *kube.Client) (p parsing, err error) {
+	for _, component := range r.Stack.Handoff.Release.Components {
+		if component.Name != "dag-processor" {
+			continue
+		}
+		pods, err := client.Pods(ctx, component.Selector)
+		if err != nil {
+			return p, err
+		}
+		for _, pod := range pods {
+			p.pods = append(p.pods, pod.Name)
+		}
+	}
+	var last sql.NullTime
+	err = r.queryRow(ctx, &last, "SELECT MAX(last_parsed_time) FROM dag")
+	p.last = last.Time
+	return p, err
+}
+
+// waitParsed waits until a DAG processor that was replaced has parsed every
+// file: a run that begins before that is a run of the DAG as the sound platform
+// knew it. A DAG processor that the sabotage keeps from parsing is not waited
+// for to the end.
+func (r *Runner) waitParsed(ctx context.Context, g Group, client *kube.Client, before parsing) error {
+	now, err := r.parsed(ctx, client)
+	if err != nil || slices.Equal(now.pods, before.pods) {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, r.Stack.Handoff.Run.Timeouts.Scaled().Observe/2)
+	defer cancel()
+	_, err = await.Until(within, "the DAG files to be parsed anew", time.Second,
+		func(ctx context.Context) (int, error) {
+			var old int
+			err := r.queryRow(ctx, &old, "SELECT COUNT(*) FROM dag WHERE is_stale = false AND last_parsed_time <= "+r.placeholder(), before.last)
+			return old, err
+		},
+		func(old int) error {
+			if old > 0 {
+				return fmt.Errorf("%d DAGs are as they were", old)
+			}
+			return nil
+		})
+	if err != nil && ctx.Err() == nil {
+		r.say(g, "going on: "+err.Error())
+		return nil
+	}
+	return err
 }
 
 func (r *Runner) install(ctx context.Context, g Group, change func(*platform.Spec)) (platform.Release, error) {
@@ -154,6 +218,32 @@ func (r *Runner) mend(ctx context.Context, g Group, changed []Sabotage) error {
 const forgetUnfinished = "DELETE FROM dag_run WHERE state IN ('queued', 'running')"
 
 func (r *Runner) execSQL(ctx context.Context, statements string) error {
+	return r.withDatabase(ctx, func(db *sql.DB) error {
+		if _, err := db.ExecContext(ctx, statements); err != nil {
+			return fmt.Errorf("change the database: %w", err)
+		}
+		return nil
+	})
+}
+
+func (r *Runner) queryRow(ctx context.Context, into any, query string, args ...any) error {
+	return r.withDatabase(ctx, func(db *sql.DB) error {
+		if err := db.QueryRowContext(ctx, query, args...).Scan(into); err != nil {
+			return fmt.Errorf("read the database: %w", err)
+		}
+		return nil
+	})
+}
+
+// placeholder is how the kind of database writes the first argument of a query.
+func (r *Runner) placeholder() string {
+	if r.Stack.Handoff.Run.Database.Kind == "postgres" {
+		return "$1"
+	}
+	return "?"
+}
+
+func (r *Runner) withDatabase(ctx context.Context, use func(*sql.DB) error) error {
 	database, closing, err := standing.Reach(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff.Database)
 	if err != nil {
 		return err
@@ -164,10 +254,7 @@ func (r *Runner) execSQL(ctx context.Context, statements string) error {
 		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, statements); err != nil {
-		return fmt.Errorf("change the database: %w", err)
-	}
-	return nil
+	return use(db)
 }
 
 func (r *Runner) say(g Group, line string) {

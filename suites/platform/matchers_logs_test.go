@@ -52,7 +52,9 @@ func HaveEveryErrorExplained() gomegatypes.GomegaMatcher {
 		case n == 1:
 			return fmt.Errorf("there is 1 unexplained error line: %s", lines.Unexplained[0])
 		default:
-			return fmt.Errorf("there are %d unexplained error lines, the first: %s", n, lines.Unexplained[0])
+			const shown = 5 // each container gives a few; evidence has all
+			return fmt.Errorf("there are %d unexplained error lines, the first:\n%s", n,
+				strings.Join(lines.Unexplained[:min(shown, len(lines.Unexplained))], "\n"))
 		}
 	})
 }
