@@ -81,7 +81,7 @@ func TestHaveEveryErrorExplained(t *testing.T) {
 		{"none", harness.ErrorLines{Read: 10, Explained: 2}, ""},
 		{"one", harness.ErrorLines{Unexplained: []string{"a/b: ERROR x"}}, expected + "there is 1 unexplained error line: a/b: ERROR x"},
 		{"more than were kept", harness.ErrorLines{Unexplained: []string{"a/b: ERROR x", "a/b: ERROR y"}, More: 7},
-			expected + "there are 9 unexplained error lines, the first:\na/b: ERROR x"},
+			expected + "there are 9 unexplained error lines, the first:\na/b: ERROR x\na/b: ERROR y"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
