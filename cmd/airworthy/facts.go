@@ -106,8 +106,9 @@ func reported(ctx context.Context, h stack.Handoff) string {
 	return v.Version
 }
 
-func describeHarness(u usage.Usage) reportv1.Harness {
+func describeHarness(u usage.Usage, stackBytes int64) reportv1.Harness {
 	return reportv1.Harness{
+		StackBytes:  stackBytes,
 		MaxRSSBytes: u.PeakMemory, CPUSeconds: u.CPU.Seconds(), RunCPUSeconds: u.MachineCPU.Seconds(),
 	}
 }

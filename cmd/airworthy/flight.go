@@ -37,6 +37,7 @@ type flight struct {
 	dir       *evidence.Dir
 	view      *progress.View
 	meter     *usage.Sampler
+	memory    *stackMeter
 	handoff   stack.Handoff
 	path      string // file of the handoff
 	recording *stack.Recording
@@ -69,7 +70,7 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	}
 	f := &flight{
 		app: a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
-		meter: usage.Start(time.Second), view: a.view(),
+		meter: usage.Start(time.Second), memory: watchStack(m.docker, run.Name), view: a.view(),
 	}
 	f.facts = reportv1.Facts{
 		Run: dir.Name(), Airworthy: thisBuild().Version, Command: command,
@@ -87,6 +88,7 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 func (f *flight) land() {
 	f.view.Close()
 	f.meter.Stop()
+	f.memory.stop()
 }
 
 // phase runs one part of the run and keeps its time.
@@ -280,7 +282,7 @@ func (f *flight) report() (reportv1.Document, error) {
 		}
 	}
 	f.facts.Ended, f.facts.Timings.Total = now, now.Sub(f.facts.Started)
-	f.facts.Harness = describeHarness(f.meter.Now())
+	f.facts.Harness = describeHarness(f.meter.Now(), f.memory.peakBytes())
 	return verdict.Write(f.dir, f.facts)
 }
 

@@ -146,7 +146,7 @@ func (f *flight) broken(ctx context.Context, s *stack.Stack, group string, h sta
 	run.Profile = string(conformance.Extended) // checks of every level own sabotages
 	one := &flight{
 		app: f.app, run: run, pick: selection{checks: checks, repeat: 1, procs: f.pick.procs},
-		machine: f.machine, dir: dir, path: path, meter: f.meter, view: f.view, handoff: h,
+		machine: f.machine, dir: dir, path: path, meter: f.meter, memory: f.memory, view: f.view, handoff: h,
 	}
 	if err := one.record(ctx, s); err != nil {
 		return nil, err

@@ -118,12 +118,15 @@ type Totals struct {
 	Total   float64 `yaml:"total"`
 }
 
-// Resources is what airworthy itself used.
+// Resources is what airworthy itself used, and what the stack took beside it.
 type Resources struct {
 	MaxRSSBytes int64   `yaml:"maxRSSBytes"`
 	CPUSeconds  float64 `yaml:"cpuSeconds"`
 	// CPUShare is the part of the run's CPU time, 0 to 1; absent when not measured.
 	CPUShare *float64 `yaml:"cpuShare,omitempty"`
+	// StackBytes is the largest sum of the memory of the stack's containers, without
+	// what the kernel would give up first; absent when not measured.
+	StackBytes int64 `yaml:"stackBytes,omitempty"`
 }
 
 // New makes the document from the facts of a run and its judgement.
@@ -138,7 +141,7 @@ func New(facts Facts, judged conformance.Report) Document {
 		},
 		Reproduce: Reproduce{Airworthy: facts.Airworthy, Command: shellLine(facts.Command), RunFile: facts.RunFile},
 		Timings:   durations(facts),
-		Harness:   Resources{MaxRSSBytes: facts.Harness.MaxRSSBytes, CPUSeconds: round(facts.Harness.CPUSeconds)},
+		Harness:   Resources{MaxRSSBytes: facts.Harness.MaxRSSBytes, CPUSeconds: round(facts.Harness.CPUSeconds), StackBytes: facts.Harness.StackBytes},
 	}
 	for _, f := range judged.Features {
 		d.Tested.Features = append(d.Tested.Features, string(f))

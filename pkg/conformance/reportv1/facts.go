@@ -105,6 +105,8 @@ type Harness struct {
 	MaxRSSBytes   int64   `json:"maxRSSBytes"`   // largest sum seen
 	CPUSeconds    float64 `json:"cpuSeconds"`    // of airworthy's processes
 	RunCPUSeconds float64 `json:"runCPUSeconds"` // of the machine during the run, airworthy included; 0 when not measured
+	// StackBytes is the largest sum of the memory of the stack's containers that was seen; 0 when not measured.
+	StackBytes int64 `json:"stackBytes,omitempty"`
 }
 
 // Share is airworthy's part of the run's CPU time, between 0 and 1; false when

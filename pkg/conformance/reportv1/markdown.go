@@ -274,8 +274,12 @@ func OwnUse(r Resources) string {
 	if r.CPUShare != nil {
 		share = fmt.Sprintf(", %.1f%% of the run's", *r.CPUShare*100)
 	}
-	return fmt.Sprintf("airworthy itself used %.0f MB of memory at most and %.1f s of CPU%s.",
+	own := fmt.Sprintf("airworthy itself used %.0f MB of memory at most and %.1f s of CPU%s.",
 		float64(r.MaxRSSBytes)/1e6, r.CPUSeconds, share)
+	if r.StackBytes > 0 {
+		own += fmt.Sprintf(" The containers of the stack took %.1f GB together at most.", float64(r.StackBytes)/1e9)
+	}
+	return own
 }
 
 func mark(o conformance.Outcome) string {
