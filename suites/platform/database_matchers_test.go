@@ -39,13 +39,6 @@ func BeMigratedFirst() gomegatypes.GomegaMatcher {
 	})
 }
 
-func clock(t time.Time) string {
-	if t.IsZero() {
-		return "not ended"
-	}
-	return t.UTC().Format("15:04:05")
-}
-
 // AgreeInTime: no zone is nearer to another than a quarter of an hour, and no
 // machine takes ten minutes from a run's begin to its first pod.
 func AgreeInTime() gomegatypes.GomegaMatcher {

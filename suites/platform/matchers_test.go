@@ -133,21 +133,6 @@ func HaveOnePodPerTask(run harness.Run) gomegatypes.GomegaMatcher {
 	})
 }
 
-// OverlapInTime holds when there is a moment at which all pods were running.
-func OverlapInTime() gomegatypes.GomegaMatcher {
-	return fact("pods that all ran at the same time", func(pods harness.Pods) error {
-		for _, one := range pods {
-			for _, other := range pods {
-				if one.Started.IsZero() || other.Finished.IsZero() || !one.Started.Before(other.Finished) {
-					return fmt.Errorf("%s started at %s, and %s finished at %s",
-						one.TaskKey(), one.Started.Format("15:04:05.000"), other.TaskKey(), other.Finished.Format("15:04:05.000"))
-				}
-			}
-		}
-		return nil
-	})
-}
-
 func onBase(what string, check func(harness.Container) error) gomegatypes.GomegaMatcher {
 	return fact(what, func(pod harness.TaskPod) error {
 		base, ok := pod.Base()
