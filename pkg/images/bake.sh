@@ -69,7 +69,7 @@ unpack() {
     c images unmount --rm /bake/view >/dev/null
   done < <(c images ls | awk 'NR > 1 { print $1, $3 }')
   [[ -n $image ]] || return 0
-  clear_snapshots
+  clear_snapshots "${!folder[@]}"
   for key in "${!folder[@]}"; do
     link "$key" "${folder[$key]}"
   done
@@ -84,9 +84,11 @@ unpack() {
 
 # clear_snapshots removes the snapshots of single layers. One with children is
 # refused, and goes in a later pass. A snapshot that containerd is collecting is
-# not listed and still counts as a child: a collection that is waited for ends that.
+# not listed and still counts as a child: a collection that is waited for mostly
+# ends that. One that stays refused is left to the node's own collection, unless
+# its name is needed for an image, whose names are the arguments.
 clear_snapshots() {
-  local left key removed tries=0
+  local left key removed tries=0 needed=" $* "
   while true; do
     left=$(c snapshots ls | awk 'NR > 1 { print $1 }')
     [[ -n $left ]] || return 0
@@ -96,7 +98,12 @@ clear_snapshots() {
     done
     [[ -z $removed ]] || continue
     tries=$((tries + 1))
-    [[ $tries -lt 20 ]] || { cat /bake/refused >&2; echo "these snapshots cannot be removed: $left" >&2; exit 1; }
+    if [[ $tries -ge 5 ]]; then
+      for key in $left; do
+        [[ $needed != *" $key "* ]] || { cat /bake/refused >&2; echo "this snapshot cannot be removed: $key" >&2; exit 1; }
+      done
+      return 0
+    fi
     collect
   done
 }
