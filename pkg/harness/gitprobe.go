@@ -90,13 +90,11 @@ func (s *Session) readProbe(ctx context.Context, pod kube.PodFact) (Probed, erro
 	}
 	probed.ExitCode = container.ExitCode
 	var err error
-	if probed.Log, err = s.podLog(ctx, pod.Name, container.Name); err != nil {
-		return probed, err
+	probed.Log, err = s.endedLog(ctx, pod.Name, container.Name)
+	if err != nil || probed.ExitCode != 0 {
+		return probed, err // there is nothing to look at
 	}
-	if probed.ExitCode != 0 {
-		return probed, nil // there is nothing to look at
-	}
-	seen, err := s.podLog(ctx, pod.Name, "look")
+	seen, err := s.endedLog(ctx, pod.Name, "look")
 	if err != nil {
 		return probed, err
 	}
@@ -104,6 +102,21 @@ func (s *Session) readProbe(ctx context.Context, pod kube.PodFact) (Probed, erro
 		return probed, fmt.Errorf("read what git-sync left: %w: %.300q", err, seen)
 	}
 	return probed, nil
+}
+
+// endedLog reads the log of a container that has ended and said something. The
+// node may still be writing it down when the end is known.
+func (s *Session) endedLog(ctx context.Context, pod, container string) (string, error) {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	return await.Until(ctx, "what container "+container+" of pod "+pod+" said", everyRun,
+		func(ctx context.Context) (string, error) { return s.podLog(ctx, pod, container) },
+		func(log string) error {
+			if log == "" {
+				return errors.New("its log is empty")
+			}
+			return nil
+		})
 }
 
 func (s *Session) podLog(ctx context.Context, pod, container string) (string, error) {
