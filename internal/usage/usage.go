@@ -18,10 +18,14 @@ const tick = 10 * time.Millisecond
 
 // Usage is what was taken from Start to Stop.
 type Usage struct {
-	// PeakMemory is the largest sum of the resident memory of airworthy and
-	// its child processes, in bytes. A page that processes share, such as the
-	// program that all suites run, counts once, where the kernel can say so.
+	// PeakMemory is the largest sum of the resident memory of airworthy's
+	// processes, in bytes: of its own program and of those that lie beside it. A
+	// page that processes share, such as the program that all suites run, counts
+	// once, where the kernel can say so.
 	PeakMemory int64 `json:"peakMemory"`
+	// PeakPrograms is the same of other programs that these started, such as a
+	// browser. The two peaks need not be of one moment.
+	PeakPrograms int64 `json:"peakPrograms"`
 	// CPU is the processor time of airworthy and of its children that ended.
 	CPU time.Duration `json:"cpu"`
 	// MachineCPU is the processor time of everything on the machine.
@@ -36,8 +40,9 @@ type Sampler struct {
 	own     time.Duration
 	machine time.Duration
 
-	mu   sync.Mutex
-	peak int64
+	mu       sync.Mutex
+	peak     int64
+	programs int64
 
 	once sync.Once
 	stop chan struct{}
@@ -74,10 +79,11 @@ func (s *Sampler) Now() Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Usage{
-		PeakMemory: s.peak,
-		CPU:        ownCPU() - s.own,
-		MachineCPU: machineCPU(s.proc) - s.machine,
-		Took:       time.Since(s.began),
+		PeakMemory:   s.peak,
+		PeakPrograms: s.programs,
+		CPU:          ownCPU() - s.own,
+		MachineCPU:   machineCPU(s.proc) - s.machine,
+		Took:         time.Since(s.began),
 	}
 }
 
@@ -88,10 +94,10 @@ func (s *Sampler) Stop() {
 }
 
 func (s *Sampler) sample() {
-	sum := treeMemory(s.proc, os.Getpid(), int64(os.Getpagesize()))
+	own, programs := treeMemory(s.proc, os.Getpid(), int64(os.Getpagesize()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peak = max(s.peak, sum)
+	s.peak, s.programs = max(s.peak, own), max(s.programs, programs)
 }
 
 // ownCPU is the processor time of this process and its ended children.
@@ -126,11 +132,13 @@ func machineCPU(proc string) time.Duration {
 	return time.Duration(busy) * tick
 }
 
-// treeMemory is the resident memory of process root and all below it, in bytes.
-func treeMemory(proc string, root int, page int64) int64 {
+// treeMemory is the resident memory, in bytes, of process root and those below
+// it: own of programs from root's folder, programs of all others and of what
+// these started.
+func treeMemory(proc string, root int, page int64) (own, programs int64) {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	parents, pages := map[int]int{}, map[int]int64{}
 	for _, e := range entries {
@@ -146,21 +154,36 @@ func treeMemory(proc string, root int, page int64) int64 {
 			parents[pid], pages[pid] = parent, resident
 		}
 	}
-	var sum int64
+	folder := programFolder(proc, root)
 	for pid := range pages {
+		foreign := false
 		for p, ok := pid, true; ok && p != 0; p, ok = parents[p] {
 			if p != root {
+				foreign = foreign || programFolder(proc, p) != folder
 				continue
 			}
-			if shared, ok := proportional(proc, pid); ok {
-				sum += shared
+			memory, ok := proportional(proc, pid)
+			if !ok {
+				memory = pages[pid] * page
+			}
+			if foreign {
+				programs += memory
 			} else {
-				sum += pages[pid] * page
+				own += memory
 			}
 			break
 		}
 	}
-	return sum
+	return own, programs
+}
+
+// programFolder is the folder of a process's program, "" when it cannot be read.
+func programFolder(proc string, pid int) string {
+	program, err := os.Readlink(filepath.Join(proc, strconv.Itoa(pid), "exe"))
+	if err != nil {
+		return ""
+	}
+	return filepath.Dir(program)
 }
 
 // proportional is the resident memory of a process in bytes, each shared page

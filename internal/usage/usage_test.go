@@ -46,8 +46,23 @@ func TestTreeMemory(t *testing.T) {
 		"self/x":          "",
 		"uptime/x":        "",
 	})
-	if got, want := treeMemory(dir, 10, 4096), int64(123*4096+8*1024); got != want {
-		t.Errorf("got %d, want %d", got, want)
+	own, programs := treeMemory(dir, 10, 4096)
+	if want := int64(123*4096 + 8*1024); own != want || programs != 0 {
+		t.Errorf("got %d and %d, want %d and 0", own, programs, want)
+	}
+
+	// A browser, and a process of it that runs a program beside airworthy.
+	for pid, program := range map[string]string{"10": "/opt/airworthy", "11": "/opt/ginkgo", "13": "/usr/bin/browser", "12": "/opt/suite"} {
+		if err := os.Symlink(program, filepath.Join(dir, pid, "exe")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "12", "stat"), []byte(stat(12, 13, 3, "helper")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	own, programs = treeMemory(dir, 10, 4096)
+	if wantOwn, want := int64(120*4096), int64(3*4096+8*1024); own != wantOwn || programs != want {
+		t.Errorf("got %d and %d, want %d and %d", own, programs, wantOwn, want)
 	}
 }
 

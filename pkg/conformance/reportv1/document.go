@@ -124,6 +124,9 @@ type Resources struct {
 	CPUSeconds  float64 `yaml:"cpuSeconds"`
 	// CPUShare is the part of the run's CPU time, 0 to 1; absent when not measured.
 	CPUShare *float64 `yaml:"cpuShare,omitempty"`
+	// ProgramBytes is the same as MaxRSSBytes, of other programs that airworthy
+	// started, such as a browser; absent when there were none.
+	ProgramBytes int64 `yaml:"programBytes,omitempty"`
 	// StackBytes is the largest sum of the memory of the stack's containers, without
 	// what the kernel would give up first; absent when not measured.
 	StackBytes int64 `yaml:"stackBytes,omitempty"`
@@ -141,7 +144,8 @@ func New(facts Facts, judged conformance.Report) Document {
 		},
 		Reproduce: Reproduce{Airworthy: facts.Airworthy, Command: shellLine(facts.Command), RunFile: facts.RunFile},
 		Timings:   durations(facts),
-		Harness:   Resources{MaxRSSBytes: facts.Harness.MaxRSSBytes, CPUSeconds: round(facts.Harness.CPUSeconds), StackBytes: facts.Harness.StackBytes},
+		Harness: Resources{MaxRSSBytes: facts.Harness.MaxRSSBytes, CPUSeconds: round(facts.Harness.CPUSeconds),
+			StackBytes: facts.Harness.StackBytes, ProgramBytes: facts.Harness.ProgramBytes},
 	}
 	for _, f := range judged.Features {
 		d.Tested.Features = append(d.Tested.Features, string(f))

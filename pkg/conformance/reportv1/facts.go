@@ -105,6 +105,8 @@ type Harness struct {
 	MaxRSSBytes   int64   `json:"maxRSSBytes"`   // largest sum seen
 	CPUSeconds    float64 `json:"cpuSeconds"`    // of airworthy's processes
 	RunCPUSeconds float64 `json:"runCPUSeconds"` // of the machine during the run, airworthy included; 0 when not measured
+	// ProgramBytes is the same as MaxRSSBytes, of other programs that were started, such as a browser.
+	ProgramBytes int64 `json:"programBytes,omitempty"`
 	// StackBytes is the largest sum of the memory of the stack's containers that was seen; 0 when not measured.
 	StackBytes int64 `json:"stackBytes,omitempty"`
 }

@@ -38,7 +38,7 @@ func facts() Facts {
 			},
 			SetupTook: 90 * time.Second, ChecksTook: 125400 * time.Millisecond, CleanupTook: 3 * time.Second, Total: 240 * time.Second,
 		},
-		Harness: Harness{MaxRSSBytes: 151_000_000, CPUSeconds: 7.5, RunCPUSeconds: 300, StackBytes: 4_200_000_000},
+		Harness: Harness{MaxRSSBytes: 151_000_000, CPUSeconds: 7.5, RunCPUSeconds: 300, StackBytes: 4_200_000_000, ProgramBytes: 850_000_000},
 	}
 }
 
