@@ -90,6 +90,20 @@ func TestSelectionPlan(t *testing.T) {
 	}
 }
 
+func TestSelectionRunsWhatIsNamed(t *testing.T) {
+	named := conformance.DatabaseOutage
+	if named.Level != conformance.Extended {
+		t.Fatalf("%s is %s: choose an extended check", named.ID, named.Level)
+	}
+	p, err := selection{checks: []string{named.ID}}.plan(config.Run{Profile: "core"}, named.Requires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := runnable(p); !reflect.DeepEqual(got, []string{named.ID}) {
+		t.Errorf("runs %v, want the extended check that was named", got)
+	}
+}
+
 func TestSuiteArgs(t *testing.T) {
 	r := suiteRun{binary: "/b/platform.test", runDir: "/o/r", handoff: "/s/local.json", attempt: 2, checks: []string{"a.b", "c.d"}, procs: 3}
 	got := strings.Join(r.args(), "\n")

@@ -17,15 +17,18 @@ type selection struct {
 // plan makes the plan of a run. What was not picked is planned and skipped: a
 // part of the checks gives no verdict about the whole.
 func (s selection) plan(run config.Run, features []conformance.Feature) (conformance.Plan, error) {
-	skip := slices.Clone(run.Checks.Skip)
+	skip, profile := slices.Clone(run.Checks.Skip), conformance.Level(run.Profile)
 	if len(s.checks) > 0 {
 		for _, c := range conformance.All() {
-			if !slices.Contains(s.checks, c.ID) && !slices.Contains(skip, c.ID) {
+			switch picked := slices.Contains(s.checks, c.ID); {
+			case !picked && !slices.Contains(skip, c.ID):
 				skip = append(skip, c.ID)
+			case picked && c.Level == conformance.Extended:
+				profile = conformance.Extended // a check that is named is run, whatever was asked for
 			}
 		}
 	}
-	return conformance.NewPlan(conformance.Level(run.Profile), features, skip)
+	return conformance.NewPlan(profile, features, skip)
 }
 
 // runnable lists the checks of a plan that are to be run.
