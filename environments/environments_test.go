@@ -72,9 +72,9 @@ func TestShippedRunFiles(t *testing.T) {
 	}
 }
 
-// TestLocalShowsEveryDefault: local.yaml is what people copy from, so that
-// every key stands there, at its default.
-func TestLocalShowsEveryDefault(t *testing.T) {
+// TestLocalShowsEveryKey: local.yaml is what people copy from, so that every
+// key stands there, at its default unless its comment names another.
+func TestLocalShowsEveryKey(t *testing.T) {
 	data, err := environments.FS.ReadFile("local.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +102,11 @@ func TestLocalShowsEveryDefault(t *testing.T) {
 	// Shown as empty collections, which are the same to everyone who reads them.
 	want.Platform.Values, want.Images.PerImage = map[string]any{}, map[string]string{}
 	want.Checks.Skip, want.Platform.ValuesFiles = []string{}, []string{}
+	want.Platform.DAGDelivery, want.Git.Kind = "git-sync", "ssh"
+	want.Metrics.Kind, want.LogShipping.Kind = "prometheus", "graylog"
+	want.Ingress.Kind, want.Ingress.Certificates = "traefik", "acme"
 	if !reflect.DeepEqual(run, want) {
-		t.Errorf("local.yaml is  %+v\ndefaults are   %+v", run, want)
+		t.Errorf("local.yaml is        %+v\nit should be this:   %+v", run, want)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/airworthy/airworthy/internal/bench"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
+	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
 
@@ -67,6 +68,9 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 		return benchResult{}, usageError(fmt.Errorf("bench makes a cluster of its own: use a run file with cluster.kind: kind"))
 	}
 	run.Name, run.Cluster.Workers, run.Cluster.APIPort = benchName, 0, 0
+	// The floor is Airflow alone: what stands around it is no part of running a DAG.
+	run.Platform.DAGDelivery, run.Git.Kind = platform.DAGsMounted, "none"
+	run.Metrics.Kind, run.LogShipping.Kind, run.Ingress.Kind = "none", "none", "none"
 	m, err := a.engine(ctx)
 	if err != nil {
 		return benchResult{}, err
