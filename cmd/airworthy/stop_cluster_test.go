@@ -75,7 +75,7 @@ func TestUpAfterKill(t *testing.T) {
 			p := begin(t, name, "up", m.line)
 			p.signal(t, syscall.SIGKILL)
 			p.wait(t, time.Minute)
-			out := run(t, "up", "--set", "name="+name)
+			out := run(t, "up", "-f", "../../environments/minimal.yaml", "--set", "name="+name)
 			if !strings.Contains(out, "going on") && !strings.Contains(out, "starting over") {
 				t.Errorf("up does not say whether it goes on or starts over:\n%s", out)
 			}
@@ -95,7 +95,7 @@ type process struct {
 func begin(t *testing.T, name, command, line string) *process {
 	t.Helper()
 	p := &process{out: t.TempDir()}
-	p.cmd = exec.Command(airworthyBinary, command, "--set", "name="+name, "--out", p.out, "--no-color")
+	p.cmd = exec.Command(airworthyBinary, command, "-f", "../../environments/minimal.yaml", "--set", "name="+name, "--out", p.out, "--no-color")
 	p.cmd.Env = append(os.Environ(), "CI=true")
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

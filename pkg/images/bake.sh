@@ -7,6 +7,8 @@ root=/bake/root
 rootfs=/airworthy/rootfs
 snapshots=$root/io.containerd.snapshotter.v1.overlayfs/snapshots
 
+reference=containerd.io/gc.ref.snapshot.overlayfs # label of a configuration: the snapshot it needs
+
 c() { ctr -n k8s.io "$@"; }
 
 # serve is the container's first process: containerd on the volume, and when it
@@ -52,7 +54,7 @@ unpack() {
     exit 3
   fi
   # Images of the same layers, whatever their configurations, share one snapshot.
-  declare -A chain folder
+  declare -A chain config folder
   mkdir -p "$rootfs" /bake/view
   local name digest key image=
   while read -r name digest; do
@@ -62,6 +64,7 @@ unpack() {
     c images mount "$image" /bake/view >/dev/null
     key=$(c snapshots info /bake/view | jq -r .Parent)
     chain[$digest]=$key
+    config[$digest]=$(c content get "$digest" | jq -r .config.digest)
     if [[ -z ${folder[$key]:-} ]]; then
       folder[$key]=$rootfs/${digest#sha256:}
       cp -a /bake/view "${folder[$key]}"
@@ -69,9 +72,12 @@ unpack() {
     c images unmount --rm /bake/view >/dev/null
   done < <(c images ls | awk 'NR > 1 { print $1, $3 }')
   [[ -n $image ]] || return 0
-  clear_snapshots "${!folder[@]}"
+  clear_snapshots
   for key in "${!folder[@]}"; do
     link "$key" "${folder[$key]}"
+  done
+  for digest in "${!chain[@]}"; do
+    c content label "${config[$digest]}" "$reference=${chain[$digest]}" >/dev/null
   done
   for digest in "${!chain[@]}"; do
     # With the snapshot there, nobody reads the layers any more.
@@ -82,30 +88,18 @@ unpack() {
   collect
 }
 
-# clear_snapshots removes the snapshots of single layers. One with children is
-# refused, and goes in a later pass. A snapshot that containerd is collecting is
-# not listed and still counts as a child: a collection that is waited for mostly
-# ends that. One that stays refused is left to the node's own collection, unless
-# its name is needed for an image, whose names are the arguments.
+# clear_snapshots removes the snapshots of single layers: with the labels gone by
+# which the configurations of images hold on to them, a collection takes them all
+# at once. Removed by name, one by one, some would be refused for ever: a child
+# that was collected before is still counted.
 clear_snapshots() {
-  local left key removed tries=0 needed=" $* "
-  while true; do
-    left=$(c snapshots ls | awk 'NR > 1 { print $1 }')
-    [[ -n $left ]] || return 0
-    removed=
-    for key in $left; do
-      if c snapshots rm "$key" 2>/bake/refused; then removed=yes; fi
-    done
-    [[ -z $removed ]] || continue
-    tries=$((tries + 1))
-    if [[ $tries -ge 5 ]]; then
-      for key in $left; do
-        [[ $needed != *" $key "* ]] || { cat /bake/refused >&2; echo "this snapshot cannot be removed: $key" >&2; exit 1; }
-      done
-      return 0
-    fi
-    collect
+  local digest left
+  for digest in "${!config[@]}"; do
+    c content label "${config[$digest]}" "$reference=" >/dev/null
   done
+  collect
+  left=$(c snapshots ls | awk 'NR > 1 { print $1 }')
+  [[ -z $left ]] || { echo "these snapshots cannot be removed: $left" >&2; exit 1; }
 }
 
 # collect has containerd free what was removed, and waits for it: only the
