@@ -89,15 +89,15 @@ that none of them could run, and ends with 1 when any is not conformant.`,
 // written before anything is removed, and once more when it is known how the
 // clean-up went.
 func (f *flight) e2e(ctx context.Context, keep bool) (*reportv1.Document, error) {
-	err := f.phase("set-up", func() error { _, err := f.up(ctx, keep); return err })
+	err := f.phase(ctx, "set-up", func(ctx context.Context) error { _, err := f.up(ctx, keep); return err })
 	f.problem("set-up", err)
 	if err == nil {
-		err = f.phase("checks", func() error { return f.checks(ctx) })
+		err = f.phase(ctx, "checks", f.checks)
 		f.problem("checks", err)
 	}
 	doc, reportErr := f.report()
 	if !keep {
-		downErr := f.phase("clean-up", f.down)
+		downErr := f.phase(ctx, "clean-up", func(context.Context) error { return f.down() })
 		f.problem("clean-up", downErr)
 		if reportErr == nil {
 			doc, reportErr = f.report()

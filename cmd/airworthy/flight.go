@@ -91,10 +91,17 @@ func (f *flight) land() {
 	f.memory.stop()
 }
 
-// phase runs one part of the run and keeps its time.
-func (f *flight) phase(name string, do func() error) error {
+// phase runs one part of the run and keeps its time. It ends with the engine.
+func (f *flight) phase(ctx context.Context, name string, do func(context.Context) error) error {
 	began := time.Now()
-	err := do()
+	release := func() error { return nil }
+	if f.machine.docker != nil {
+		ctx, release = guardEngine(ctx, f.machine.docker, f.machine.status.Host, f.run.Name, everyPing)
+	}
+	err := do(ctx)
+	if gone := release(); gone != nil {
+		err = gone // what else there is follows from it
+	}
 	f.phases = append(f.phases, phase{name, time.Since(began)})
 	return err
 }

@@ -73,7 +73,7 @@ sabotage. The exit code is 1 when anything was not caught.`,
 // sabotage brings the stack up, breaks it group by group, and removes it.
 func (f *flight) sabotage(ctx context.Context, groups []sabotage.Group, keep bool) error {
 	var findings []sabotage.Finding
-	err := f.phase("set-up", func() error {
+	err := f.phase(ctx, "set-up", func(ctx context.Context) error {
 		s, err := f.up(ctx, keep)
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ func (f *flight) sabotage(ctx context.Context, groups []sabotage.Group, keep boo
 	})
 	err = errors.Join(err, f.dir.WriteJSON("sabotage.json", filled(findings)))
 	if !keep {
-		err = errors.Join(err, f.phase("clean-up", f.down))
+		err = errors.Join(err, f.phase(ctx, "clean-up", func(context.Context) error { return f.down() }))
 	}
 	err = errors.Join(err, f.dir.Seal())
 	f.land()

@@ -48,7 +48,7 @@ func (f *flight) test(ctx context.Context) error {
 	if _, err := f.attach(ctx); err != nil {
 		return err
 	}
-	err := f.phase("checks", func() error { return f.checks(ctx) })
+	err := f.phase(ctx, "checks", f.checks)
 	f.problem("checks", err)
 	doc, reportErr := f.report()
 	return f.end(doc, err, reportErr)

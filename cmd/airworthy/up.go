@@ -33,7 +33,8 @@ made, unless --keep is given.`,
 				return err
 			}
 			defer f.land()
-			if _, err := f.up(cmd.Context(), keep); err != nil {
+			err = f.phase(cmd.Context(), "set-up", func(ctx context.Context) error { _, err := f.up(ctx, keep); return err })
+			if err != nil {
 				return f.notUp(cmd.Context(), keep, err)
 			}
 			f.stopRecording()

@@ -74,7 +74,7 @@ func Environment(ctx context.Context, cache string, v Version) (string, error) {
 		return "", err
 	}
 	// The DAGs use Kubernetes models, so the provider that brings them is needed too.
-	_, err = run(ctx, nil, uv, "pip", "install", "--quiet", "--python", python, "--exclude-newer", v.Newest,
+	_, err = run(ctx, systemCerts, uv, "pip", "install", "--quiet", "--python", python, "--exclude-newer", v.Newest,
 		"apache-airflow=="+v.Airflow, "apache-airflow-providers-cncf-kubernetes", "apache-airflow-providers-standard")
 	if err != nil {
 		return "", err
@@ -84,6 +84,11 @@ func Environment(ctx context.Context, cache string, v Version) (string, error) {
 	}
 	return python, nil
 }
+
+// systemCerts makes uv trust the machine's authorities instead of its own list,
+// as pip and Go do: a company's mirror is signed by the company. The name of the
+// variable changed.
+var systemCerts = []string{"UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true"}
 
 // installer returns uv, which resolves Airflow's hundred packages in seconds
 // where pip takes minutes, from an environment of its own.
