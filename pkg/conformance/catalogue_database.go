@@ -14,7 +14,7 @@ var (
 	DatabaseUnicode = Check{
 		ID:       "database.unicode",
 		Title:    "keeps every character in notes, XComs and logs",
-		Level:    Extended,
+		Level:    Core,
 		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabaseAccess},
 		Sources:  []string{"Airflow documentation: Set up a Database Backend", "apache/airflow#19289"},
 		Since:    firstVersion,
@@ -23,7 +23,7 @@ var (
 	DatabaseTimeZone = Check{
 		ID:       "database.time_zone",
 		Title:    "gives the times of runs back as they were, in UTC",
-		Level:    Extended,
+		Level:    Core,
 		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabaseAccess},
 		Sources:  []string{"Airflow documentation: Time Zones"},
 		Since:    firstVersion,
@@ -32,7 +32,7 @@ var (
 	DatabaseSecretHidden = Check{
 		ID:       "database.secret_hidden",
 		Title:    "shows the database's password nowhere but in its Secret",
-		Level:    Extended,
+		Level:    Core,
 		Requires: []Feature{FeatureDatabaseSecret},
 		Sources:  []string{"Airflow documentation: Helm Chart, Production Guide"},
 		Since:    firstVersion,
