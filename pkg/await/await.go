@@ -100,8 +100,11 @@ func Until[T any](ctx context.Context, what string, every time.Duration, observe
 		}
 		select {
 		case <-ctx.Done():
-			return give(context.Cause(ctx))
 		case <-tick.C:
+		}
+		// Where both had come, select takes either: an ended wait observes no more.
+		if ctx.Err() != nil {
+			return give(context.Cause(ctx))
 		}
 	}
 }
