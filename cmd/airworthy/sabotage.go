@@ -80,7 +80,7 @@ func (f *flight) sabotage(ctx context.Context, groups []sabotage.Group, keep boo
 		}
 		// Each group records into a run directory of its own.
 		f.stopRecording()
-		findings, err = f.breakAll(ctx, s, groups)
+		findings, err = f.breakAll(ctx, s, groups, keep) // what is removed need not be mended
 		return err
 	})
 	err = errors.Join(err, f.dir.WriteJSON("sabotage.json", filled(findings)))
@@ -99,8 +99,20 @@ func (f *flight) sabotage(ctx context.Context, groups []sabotage.Group, keep boo
 	return nil
 }
 
-func (f *flight) breakAll(ctx context.Context, s *stack.Stack, groups []sabotage.Group) ([]sabotage.Finding, error) {
-	var all []sabotage.Finding
+// breakAll tries every group. One that could not be tried is said to be so, and
+// does not keep the others from being tried: each is installed whole.
+func (f *flight) breakAll(ctx context.Context, s *stack.Stack, groups []sabotage.Group, mend bool) (all []sabotage.Finding, err error) {
+	var at string
+	runner := sabotage.Runner{
+		Stack: s,
+		Configure: func(settings []string) (config.Run, error) {
+			return f.app.loadRunWith(slices.Concat(f.app.sets, settings))
+		},
+		Test: func(ctx context.Context, group string, h stack.Handoff, checks []string) ([]conformance.Record, error) {
+			return f.broken(ctx, s, group, h, checks)
+		},
+		Progress: func(_, line string) { f.view.Waiting(at, line) },
+	}
 	for _, g := range groups {
 		g, leftOut := g.On(s.Handoff.Features, s.Handoff.Run.Database.Kind)
 		for _, line := range leftOut {
@@ -109,26 +121,30 @@ func (f *flight) breakAll(ctx context.Context, s *stack.Stack, groups []sabotage
 		if len(g.Sabotages) == 0 {
 			continue
 		}
-		end := f.view.Step("sabotage " + g.Name)
-		runner := sabotage.Runner{
-			Stack: s,
-			Configure: func(settings []string) (config.Run, error) {
-				return f.app.loadRunWith(slices.Concat(f.app.sets, settings))
-			},
-			Test: func(ctx context.Context, group string, h stack.Handoff, checks []string) ([]conformance.Record, error) {
-				return f.broken(ctx, s, group, h, checks)
-			},
-			Progress: func(group, line string) { f.view.Waiting("sabotage "+group, line) },
+		at = "sabotage " + g.Name
+		end := f.view.Step(at)
+		findings, groupErr := runner.Run(ctx, g)
+		end(groupErr)
+		if groupErr != nil {
+			findings = g.Untried(groupErr)
 		}
-		findings, err := runner.Run(ctx, g)
 		all = append(all, findings...)
-		end(err)
-		if err != nil {
-			// A platform that could not be mended would blame the next group.
-			return all, err
+		err = errors.Join(err, groupErr)
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return all, nil
+	if !mend || at == "" {
+		return all, err
+	}
+	// A fresh context: what was broken is mended also after an interrupt.
+	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.run.Timeouts.Scaled().Install)
+	defer cancel()
+	at = "mending"
+	end := f.view.Step(at)
+	mendErr := runner.Mend(fresh)
+	end(mendErr)
+	return all, errors.Join(err, mendErr)
 }
 
 // broken runs checks against the broken platform, in a run directory of its own.

@@ -240,6 +240,17 @@ func (g Group) Compare(records []conformance.Record) []Finding {
 	return findings
 }
 
+// Untried is what there is to say of a group that could not be installed or tested.
+func (g Group) Untried(err error) []Finding {
+	var findings []Finding
+	for _, s := range g.Sabotages {
+		for _, id := range slices.Sorted(maps.Keys(s.Expect)) {
+			findings = append(findings, Finding{Sabotage: s.ID(), Check: id, Wrong: "it could not be tried: " + err.Error()})
+		}
+	}
+	return findings
+}
+
 func compare(s Sabotage, id string, r conformance.Record) Finding {
 	f := Finding{Sabotage: s.ID(), Check: id, Reason: r.Reason}
 	want := regexp.MustCompile(`(?s)` + s.Expect[id]) // compiled once already by Load

@@ -3,7 +3,6 @@ package sabotage
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,13 +12,13 @@ import (
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/kube"
-	"github.com/airworthy/airworthy/pkg/platform"
-	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/stack"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Runner installs groups of sabotages on a standing stack, one after the other.
+// Each group is installed over the one before it, which costs one rollout in
+// place of two; Mend undoes the last.
 type Runner struct {
 	Stack *stack.Stack
 	// Configure gives the run file of the stack with settings changed.
@@ -29,11 +28,13 @@ type Runner struct {
 	// where the group changes what was asked for.
 	Test     func(ctx context.Context, group string, h stack.Handoff, checks []string) ([]conformance.Record, error)
 	Progress func(group, line string)
+
+	installed Group      // what the platform is broken by
+	changed   []Sabotage // of installed: those whose SQL must be undone
 }
 
-// Run sabotages, tests, mends, and says what was found. The platform is
-// mended after each group, also when testing failed; when it cannot be mended
-// the error says so, and the stack should be removed.
+// Run sabotages, tests, and says what was found. The platform stays broken
+// until another group is installed over it, or it is mended.
 func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err error) {
 	h := r.Stack.Handoff
 	if h.Run, err = r.Configure(g.Settings()); err != nil {
@@ -43,24 +44,13 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	if err != nil {
 		return nil, err
 	}
-	var changed []Sabotage // whose SQL must be undone
-	defer func() {
-		// A fresh context: what was broken is mended also after an interrupt.
-		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Run.Timeouts.Scaled().Install)
-		defer cancel()
-		err = errors.Join(err, r.mend(fresh, g, changed))
-	}()
-
 	r.say(g, "breaking: "+g.titles())
 	before, err := r.parsed(ctx, client)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.installAddons(ctx, g, true); err != nil {
-		return nil, err
-	}
-	if _, err := r.install(ctx, g, g.Apply); err != nil {
-		return nil, err
+	if err := r.replace(ctx, g); err != nil {
+		return nil, fmt.Errorf("install sabotage group %s: %w", g.Name, err)
 	}
 	if err := r.waitParsed(ctx, g, client, before); err != nil {
 		return nil, err
@@ -70,7 +60,7 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 			if err := r.execSQL(ctx, s.SQL.Do); err != nil {
 				return nil, fmt.Errorf("sabotage %s: %w", s.ID(), err)
 			}
-			changed = append(changed, s)
+			r.changed = append(r.changed, s)
 		}
 		if s.Exec != nil {
 			if err := disturb(ctx, client, h, *s.Exec); err != nil {
@@ -84,6 +74,43 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 		return nil, fmt.Errorf("sabotage group %s: %w", g.Name, err)
 	}
 	return g.Compare(records), nil
+}
+
+// Mend undoes what was installed last. Where it fails, the stack should be removed.
+func (r *Runner) Mend(ctx context.Context) error {
+	was := r.installed
+	r.say(was, "mending")
+	if err := r.replace(ctx, Group{Name: was.Name}); err != nil {
+		return fmt.Errorf("mend sabotage group %s: %w", was.Name, err)
+	}
+	return nil
+}
+
+// replace installs a group over the one before it; a group of nothing mends. The
+// database comes first, since the migration job of the install reads it.
+func (r *Runner) replace(ctx context.Context, g Group) error {
+	for len(r.changed) > 0 {
+		if err := r.execSQL(ctx, r.changed[0].SQL.Undo); err != nil {
+			return err
+		}
+		r.changed = r.changed[1:]
+	}
+	if err := r.execSQL(ctx, forgetUnfinished); err != nil {
+		return err
+	}
+	addons := append(r.installed.Addons(), g.Addons()...)
+	r.installed = g
+	slices.Sort(addons)
+	for _, name := range slices.Compact(addons) {
+		err := stack.ReinstallAddon(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, name, g.ApplyTo,
+			func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
+		if err != nil {
+			return err
+		}
+	}
+	_, err := stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, g.Apply,
+		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
+	return err
 }
 
 // parsing is who parses DAG files, and when they were parsed last.
@@ -141,27 +168,6 @@ func (r *Runner) waitParsed(ctx context.Context, g Group, client *kube.Client, b
 	return err
 }
 
-func (r *Runner) install(ctx context.Context, g Group, change func(*platform.Spec)) (platform.Release, error) {
-	return stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, change,
-		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
-}
-
-// installAddons breaks the add-ons that the group names, or mends them.
-func (r *Runner) installAddons(ctx context.Context, g Group, broken bool) error {
-	for _, name := range g.Addons() {
-		change := func(*addon.Addon) {}
-		if broken {
-			change = g.ApplyTo
-		}
-		err := stack.ReinstallAddon(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, name, change,
-			func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // disturb runs a command in a component's pods and waits until Kubernetes has
 // counted the restart that it caused and the component is ready again.
 func disturb(ctx context.Context, client *kube.Client, h stack.Handoff, e Exec) error {
@@ -192,23 +198,6 @@ func disturb(ctx context.Context, client *kube.Client, h stack.Handoff, e Exec) 
 		return err
 	}
 	return fmt.Errorf("the platform has no component %s", e.Component)
-}
-
-// mend undoes a group: the database first, since the migration job of the
-// install reads it.
-func (r *Runner) mend(ctx context.Context, g Group, changed []Sabotage) error {
-	r.say(g, "mending")
-	var errs []error
-	for _, s := range changed {
-		errs = append(errs, r.execSQL(ctx, s.SQL.Undo))
-	}
-	errs = append(errs, r.execSQL(ctx, forgetUnfinished))
-	errs = append(errs, r.installAddons(ctx, g, false))
-	_, err := r.install(ctx, g, nil)
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return fmt.Errorf("mend sabotage group %s: %w", g.Name, err)
-	}
-	return nil
 }
 
 // forgetUnfinished removes runs that a sabotage left hanging. A task instance
