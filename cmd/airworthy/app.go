@@ -90,8 +90,9 @@ func (a *app) stands(name string) { a.standing.Store(&name) }
 func (a *app) gone() { a.standing.Store(nil) }
 
 // view starts a progress view on the error stream: results go to the other.
-func (a *app) view() *progress.View {
-	opts := progress.Options{}
+// last is what the same work took the last time, nil where nobody knows.
+func (a *app) view(last progress.Durations) *progress.View {
+	opts := progress.Options{Last: last}
 	if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !a.env.CI && !a.verbose {
 		opts.Live = true
 		opts.Color = a.colors()

@@ -79,7 +79,7 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	if err != nil {
 		return benchResult{}, err
 	}
-	view := a.view()
+	view := a.view(nil)
 	defer view.Close()
 	a.stands(run.Name)
 	defer func() { err = errors.Join(err, a.removeBench(m)) }()

@@ -70,7 +70,7 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	}
 	f := &flight{
 		app: a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
-		meter: usage.Start(time.Second), memory: watchStack(m.docker, run.Name), view: a.view(),
+		meter: usage.Start(time.Second), memory: watchStack(m.docker, run.Name), view: a.view(lastDurations(state, run.Name)),
 	}
 	f.facts = reportv1.Facts{
 		Run: dir.Name(), Airworthy: thisBuild().Version, Command: command,
@@ -84,9 +84,10 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	return f, nil
 }
 
-// land ends the view and the measuring.
+// land ends the view and the measuring, and remembers how long it all took.
 func (f *flight) land() {
 	f.view.Close()
+	f.rememberDurations()
 	f.meter.Stop()
 	f.memory.stop()
 }

@@ -77,7 +77,7 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 	if err != nil {
 		return hangar{}, err
 	}
-	view := a.view()
+	view := a.view(nil)
 	labels := map[string]string{environment.LabelStack: run.Name, environment.LabelPart: "images"}
 	resolver, err := stack.NewResolver(m.docker, run, cache, labels, func(image, line string) {
 		view.Waiting("images", image+": "+line)

@@ -68,8 +68,8 @@ func TestPlainLines(t *testing.T) {
 10:01:30 images: failed after 1m30s: build postgres:15: no space left
 10:01:30 checks: under way for 0.0s, none has begun: their DAG runs are being started
 10:01:32 passed executor.xcom in 1.5s (1 of 2)
-10:01:32 checks: 1 passed, 0 failed, 1 left; none is running at the moment
-10:01:32 checks: 1 passed, 0 failed, 1 left; running: logs.unicode (attempt 2)
+10:01:32 checks: under way for 2.0s, 1 passed, 0 failed, 1 left; none is running at the moment
+10:01:32 checks: under way for 2.0s, 1 passed, 0 failed, 1 left; running: logs.unicode (attempt 2)
 10:01:32 failed logs.unicode (attempt 2) in 1.0s (2 of 2): 2 bytes lost
 `
 	if got := out.String(); got != want {
@@ -110,6 +110,41 @@ func TestLiveBlock(t *testing.T) {
 	v.Note("stays")
 	if got := out.String(); !strings.HasPrefix(got, "\x1b[7A\x1b[Jstays\n✓ cluster") {
 		t.Errorf("a note must replace the block and be followed by it, got %q", got)
+	}
+}
+
+// What one view measured is what the next one expects.
+func TestLastTime(t *testing.T) {
+	var out bytes.Buffer
+	c := newClock()
+	first := view(t, &out, c, false, 80)
+	cluster, platform := first.Step("cluster"), first.Step("platform")
+	first.Expect(1)
+	c.forward(23 * time.Second)
+	cluster(nil)
+	platform(errors.New("a pod crashed"))
+	if took := first.Took(); len(took) != 1 {
+		t.Errorf("a part that failed and checks that are left say nothing of the next time, got %v", took)
+	}
+	c.forward(2 * time.Minute)
+	first.Ended(conformance.Record{Check: "executor.xcom", Attempt: 1, Outcome: conformance.Passed})
+	c.forward(time.Hour)
+
+	out.Reset()
+	next := New(&out, Options{Now: c.Now, Beat: time.Hour, Last: first.Took()})
+	defer next.Close()
+	next.Step("cluster")
+	next.Step("platform")
+	next.Expect(2)
+	out.Reset()
+	c.forward(5 * time.Second)
+	next.beat()
+	want := `11:02:28 cluster: under way for 5.0s (last time 23.0s)
+11:02:28 platform: under way for 5.0s
+11:02:28 checks: under way for 5.0s (last time 2m23s), none has begun: their DAG runs are being started
+`
+	if got := out.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 

@@ -21,7 +21,7 @@ type part struct {
 // tally counts the checks of one run of the suites.
 type tally struct {
 	total, passed, failed, other int
-	began                        time.Time
+	began, last                  time.Time // last: when a check ended
 	running                      map[string]time.Time
 	ended                        map[string]bool
 }
@@ -83,7 +83,7 @@ func (v *View) block() []string {
 		lines = append(lines, v.partLine(p, wide, now))
 	}
 	if t := v.checks; t != nil {
-		lines = append(lines, fmt.Sprintf("%s checks  %s  %s", v.paint.bold("»"), t.summary(), short(now.Sub(t.began))))
+		lines = append(lines, fmt.Sprintf("%s checks  %s  %s", v.paint.bold("»"), t.summary(), v.used(checksPart, now.Sub(t.began))))
 		for i, name := range t.oldest() {
 			if i == 4 {
 				lines = append(lines, fmt.Sprintf("    and %d more", len(t.running)-i))
@@ -102,9 +102,17 @@ func (v *View) partLine(p *part, wide int, now time.Time) string {
 	case p.over:
 		return fmt.Sprintf("%s %-*s  %s", v.paint.green("✓"), wide, p.name, short(p.took))
 	case p.waiting != "":
-		return fmt.Sprintf("%s %-*s  %s  waits for %s", v.paint.bold("»"), wide, p.name, short(now.Sub(p.began)), p.waiting)
+		return fmt.Sprintf("%s %-*s  %s  waits for %s", v.paint.bold("»"), wide, p.name, v.used(p.name, now.Sub(p.began)), p.waiting)
 	}
-	return fmt.Sprintf("%s %-*s  %s", v.paint.bold("»"), wide, p.name, short(now.Sub(p.began)))
+	return fmt.Sprintf("%s %-*s  %s", v.paint.bold("»"), wide, p.name, v.used(p.name, now.Sub(p.began)))
+}
+
+// used is the time that a part has taken, beside what it took the last time.
+func (v *View) used(name string, d time.Duration) string {
+	if last := v.opts.Last[name]; last > 0 {
+		return fmt.Sprintf("%s (last time %s)", short(d), short(last))
+	}
+	return short(d)
 }
 
 // event is something that begins or ends: a line of its own in a plain view;
@@ -153,7 +161,7 @@ func (v *View) beat() {
 		if p.over {
 			continue
 		}
-		s := fmt.Sprintf("%s: under way for %s", p.name, short(now.Sub(p.began)))
+		s := fmt.Sprintf("%s: under way for %s", p.name, v.used(p.name, now.Sub(p.began)))
 		if p.waiting != "" {
 			s += ", waits for " + p.waiting
 		}
@@ -162,11 +170,11 @@ func (v *View) beat() {
 	switch t := v.checks; {
 	case t == nil || len(t.ended) >= t.total && len(t.running) == 0:
 	case len(t.running) > 0:
-		v.line(fmt.Sprintf("checks: %s; running: %s", t.summary(), strings.Join(t.oldest(), ", ")))
+		v.line(fmt.Sprintf("checks: under way for %s, %s; running: %s", v.used(checksPart, now.Sub(t.began)), t.summary(), strings.Join(t.oldest(), ", ")))
 	case len(t.ended) == 0:
-		v.line(fmt.Sprintf("checks: under way for %s, none has begun: their DAG runs are being started", short(now.Sub(t.began))))
+		v.line(fmt.Sprintf("checks: under way for %s, none has begun: their DAG runs are being started", v.used(checksPart, now.Sub(t.began))))
 	default:
-		v.line(fmt.Sprintf("checks: %s; none is running at the moment", t.summary()))
+		v.line(fmt.Sprintf("checks: under way for %s, %s; none is running at the moment", v.used(checksPart, now.Sub(t.began)), t.summary()))
 	}
 }
 

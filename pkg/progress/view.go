@@ -17,7 +17,14 @@ type Options struct {
 	Now   func() time.Time // nil means time.Now
 	Frame time.Duration    // time between two redraws of a live view; 0 means 250 ms
 	Beat  time.Duration    // time between two "still waiting" lines of a plain view; 0 means 20 s
+	Last  Durations        // what an earlier view's Took gave; nil where there was none
 }
+
+// Durations is how long parts took, by name.
+type Durations map[string]time.Duration
+
+// checksPart is the name of all checks together among Durations.
+const checksPart = "checks"
 
 // View implements stack.Progress. It is safe for concurrent use.
 type View struct {
@@ -128,6 +135,23 @@ func (v *View) Waiting(name, what string) {
 	}
 }
 
+// Took gives how long the parts took that ended well, and all checks when none
+// is left: what the next view of the same work may expect.
+func (v *View) Took() Durations {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	took := Durations{}
+	for _, p := range v.parts {
+		if p.over && p.err == nil {
+			took[p.name] = p.took
+		}
+	}
+	if t := v.checks; t != nil && len(t.ended) >= t.total {
+		took[checksPart] = t.last.Sub(t.began)
+	}
+	return took
+}
+
 // Note prints one line that stays, above a live block.
 func (v *View) Note(format string, args ...any) {
 	v.mu.Lock()
@@ -167,7 +191,7 @@ func (v *View) Ended(r conformance.Record) {
 		return
 	}
 	delete(v.checks.running, key)
-	v.checks.ended[key] = true
+	v.checks.ended[key], v.checks.last = true, v.opts.Now()
 	v.checks.count(r.Outcome)
 	v.event("%s", v.recordLine(r))
 }
