@@ -59,7 +59,11 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	if err := r.installAddons(ctx, g, true); err != nil {
 		return nil, err
 	}
-	if _, err := r.install(ctx, g, g.Apply); err != nil {
+	_, err = r.install(ctx, g, g.Apply)
+	if s, ok := g.breaksInstall(); ok && ctx.Err() == nil {
+		return []Finding{s.compareInstall(err)}, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := r.waitParsed(ctx, g, client, before); err != nil {
