@@ -6,6 +6,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -136,7 +137,7 @@ func (o Options) services(ctx context.Context, spec *platform.Spec) error {
 		return err
 	}
 	kind := spec.Database.Kind
-	db, err := stack.RunDatabase(ctx, kind, image, place(kind), spec.Database.Endpoint)
+	db, err := stack.RunDatabase(ctx, kind, image, place(kind), spec.Database.Endpoint, rand.Text())
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,11 @@ func Default() Run {
 			DAGDelivery:    "mounted",
 			Logs:           "object-storage",
 		},
-		Database: Database{Kind: "postgres", Image: databaseImages["postgres"]},
+		Database: Database{
+			Kind: "postgres", Image: databaseImages["postgres"],
+			// The one that Airflow's official chart names.
+			Pooler: "none", PoolerImage: "apache/airflow:airflow-pgbouncer-2025.03.05-1.23.1",
+		},
 		ObjectStorage: ObjectStorage{
 			Kind: "minio",
 			// The last image that upstream published; later releases are source only.

@@ -104,6 +104,10 @@ var fields = []field{
 		doc: "Image of the database, by upstream's name. Where it is left out, it is that of the kind: postgres:15 or mysql:9.7."},
 	{path: "database.secret", kind: text, pattern: labelPattern, optional: true, must: labelMust + "63 characters", mend: labelMend,
 		doc: "Name of a Secret that is made before the platform, and that the platform is given instead of the connection itself. Empty: the chart gets the connection as a value."},
+	{path: "database.pooler", kind: text, enum: []string{"none", "pgbouncer"},
+		doc: "Connection pooler in the cluster, between the components and the database: pgbouncer for postgres. Migrations go to the database itself."},
+	{path: "database.poolerImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the connection pooler, by upstream's name."},
 
 	{path: "objectStorage", kind: section, doc: "Where remote task logs go."},
 	{path: "objectStorage.kind", kind: text, enum: []string{"minio", "none"},

@@ -38,13 +38,13 @@ func TestParseReadsWhatIsGivenAndKeepsDefaults(t *testing.T) {
 			name: "a database without an image has that of its kind",
 			yaml: "database: {kind: mysql, secret: metadata}\n",
 			want: func(r *Run) {
-				r.Database = Database{Kind: "mysql", Image: "mysql:9.7", Secret: "metadata"}
+				r.Database.Kind, r.Database.Image, r.Database.Secret = "mysql", "mysql:9.7", "metadata"
 			},
 		},
 		{
 			name: "a database's image that is given", yaml: "database: {image: \"example.org/db:1\"}\n",
 			sets: []string{"database.kind=mysql"},
-			want: func(r *Run) { r.Database = Database{Kind: "mysql", Image: "example.org/db:1"} },
+			want: func(r *Run) { r.Database.Kind, r.Database.Image = "mysql", "example.org/db:1" },
 		},
 		{
 			name: "anchors and merge keys",
@@ -202,6 +202,17 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			want: []string{
 				`run.yaml:2:7: git.kind: must be none where platform.dagDelivery is mounted (got "ssh"): delete it, or write platform.dagDelivery: git-sync`,
 				`run.yaml:2:18: git.period: must be a duration longer than 0 (got "0s"): write it with its unit, as 90s or 5m`,
+			},
+		},
+		{
+			name: "a pooler before MySQL", yaml: "database:\n  kind: mysql\n  pooler: pgbouncer\n",
+			want: []string{`run.yaml:4:3: database.pooler: must be none where database.kind is mysql (got "pgbouncer"): delete it, or write database.kind: postgres`},
+		},
+		{
+			name: "a pooler before the official chart", yaml: "database: {pooler: pgbouncer, poolerImage: pgbouncer}\nplatform: {adapter: official, chart: load.go}\n",
+			want: []string{
+				`run.yaml:2:12: database.pooler: must be none where platform.adapter is official (got "pgbouncer"): delete it: in this version only the reference platform is put behind a pooler`,
+				`run.yaml:2:31: database.poolerImage: must be an image reference with a tag or a digest (got "pgbouncer"): write repository:tag or repository@sha256:digest`,
 			},
 		},
 		{

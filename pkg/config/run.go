@@ -46,6 +46,9 @@ type Database struct {
 	Kind   string `yaml:"kind" json:"kind"`     // postgres | mysql
 	Image  string `yaml:"image" json:"image"`   // such as postgres:15; the default is the kind's
 	Secret string `yaml:"secret" json:"secret"` // name of a Secret to configure the connection through; empty for none
+
+	Pooler      string `yaml:"pooler" json:"pooler"`           // none | pgbouncer
+	PoolerImage string `yaml:"poolerImage" json:"poolerImage"` // PgBouncer
 }
 
 // ObjectStorage is where remote task logs go.

@@ -54,10 +54,21 @@ func (r *reader) validateMetrics() {
 	}
 }
 
-// validateDatabase gives a database without an image that of its kind.
+// validateDatabase gives a database without an image that of its kind, and
+// holds a pooler to what it can stand before.
 func (r *reader) validateDatabase() {
 	if _, given := r.where["database.image"]; !given && r.sound("database.kind") {
 		r.run.Database.Image = databaseImages[r.run.Database.Kind]
+	}
+	pooler := r.run.Database.Pooler
+	if !r.sound("database.pooler") || pooler == "none" {
+		return
+	}
+	if kind := r.run.Database.Kind; r.sound("database.kind") && kind != "postgres" {
+		r.at("database.pooler", "database.pooler", must("none where database.kind is "+kind, strconv.Quote(pooler), "delete it, or write database.kind: postgres"))
+	} else if adapter := r.run.Platform.Adapter; r.sound("platform.adapter") && adapter != "reference" {
+		r.at("database.pooler", "database.pooler", must("none where platform.adapter is "+adapter, strconv.Quote(pooler),
+			"delete it: in this version only the reference platform is put behind a pooler"))
 	}
 }
 

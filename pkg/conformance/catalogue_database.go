@@ -38,6 +38,24 @@ var (
 		Since:    firstVersion,
 		Why:      "Whoever may read pods, events or logs, which is far more people than may read Secrets, would own every connection that Airflow keeps.",
 	}
+	DatabasePooled = Check{
+		ID:       "database.pooled",
+		Title:    "reaches its database through the connection pooler alone",
+		Level:    Extended,
+		Requires: []Feature{FeatureConnectionPooler, FeatureDatabaseAccess, FeatureKubernetesExecutor},
+		Sources:  []string{"Airflow documentation: Helm Chart, Production Guide", "apache/airflow#33924", "apache/airflow#19627", "apache/airflow#54875"},
+		Since:    firstVersion,
+		Why:      "A component that goes past the pooler opens connections that nobody counted on, until the database has none left for anybody; the pooler stands there, healthy and idle.",
+	}
+	DatabaseTooFewConnections = Check{
+		ID:       "database.too_few_connections",
+		Title:    "says so when the database refuses connections, and goes on by itself when it accepts them again",
+		Level:    Extended,
+		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabaseLimit},
+		Sources:  []string{"Airflow documentation: Checking Airflow Health Status", "Airflow documentation: Set up a Database Backend"},
+		Since:    firstVersion,
+		Why:      "Too few connections is the commonest trouble of a growing platform; where health is green and no log names the cause, it is looked for everywhere else first.",
+	}
 	DatabaseOutage = Check{
 		ID:       "database.outage",
 		Title:    "loses no run and runs no task twice when the database is silent for half a minute",
@@ -50,5 +68,5 @@ var (
 )
 
 func databaseChecks() []Check {
-	return []Check{DatabaseMigratedFirst, DatabaseUnicode, DatabaseTimeZone, DatabaseSecretHidden, DatabaseOutage}
+	return []Check{DatabaseMigratedFirst, DatabaseUnicode, DatabaseTimeZone, DatabaseSecretHidden, DatabasePooled, DatabaseOutage, DatabaseTooFewConnections}
 }

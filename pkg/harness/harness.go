@@ -119,7 +119,7 @@ var uses = map[string][]conformance.Check{
 	"retries":      {conformance.ExecutorRetries, conformance.LogsPerTry},
 	"failing":      {conformance.ExecutorFailingTask},
 	"pod_override": {conformance.ExecutorPodOverride},
-	"log_content":  {conformance.LogsContent, conformance.IngressLargeLog, conformance.DatabaseUnicode, conformance.DatabaseTimeZone},
+	"log_content":  {conformance.LogsContent, conformance.IngressLargeLog, conformance.DatabaseUnicode, conformance.DatabaseTimeZone, conformance.DatabasePooled},
 	"shipped":      {conformance.LogsShippedOnce, conformance.LogsShippedFields, conformance.LogsShippedMultiline, conformance.LogsShippedFilter},
 }
 

@@ -14,10 +14,13 @@ import (
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
-// silence is a time during which the database answered nobody.
+// silence is a time during which the database answered nobody, or refused everybody.
 type silence struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// Restarts counts the restarts that it caused by POD/CONTAINER, where the check
+	// that caused it counted them.
+	Restarts map[string]int32 `json:"restarts,omitempty"`
 }
 
 const silencesFile evidence.File = "shared/silences.jsonl"
@@ -44,6 +47,31 @@ func (s *Session) silences() ([]silence, error) {
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+// noteSilence tells the checks that look back at the whole run whose doing it was.
+func (s *Session) noteSilence(during silence) error {
+	line, err := json.Marshal(during)
+	if err != nil {
+		return fmt.Errorf("note a silence of the database: %w", err)
+	}
+	return s.suite.dir.Append(silencesFile, string(line)+"\n")
+}
+
+// ExplainedRestarts counts the restarts of containers, by POD/CONTAINER, that
+// checks of this run caused when they had the database refuse connections.
+func (s *Session) ExplainedRestarts() (map[string]int32, error) {
+	silences, err := s.silences()
+	if err != nil {
+		return nil, err
+	}
+	count := map[string]int32{}
+	for _, one := range silences {
+		for name, restarts := range one.Restarts {
+			count[name] += restarts
+		}
+	}
+	return count, nil
 }
 
 // Outage is a run during which the database was silent.
@@ -87,8 +115,7 @@ func (s *Session) silenceDatabase(ctx context.Context, lasts time.Duration) (dur
 	defer func() {
 		err = errors.Join(err, resume())
 		during.To = time.Now().UTC()
-		line, marshalErr := json.Marshal(during)
-		err = errors.Join(err, marshalErr, s.suite.dir.Append(silencesFile, string(line)+"\n"))
+		err = errors.Join(err, s.noteSilence(during))
 	}()
 	if err != nil {
 		return during, "", err

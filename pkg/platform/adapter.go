@@ -3,7 +3,9 @@ package platform
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -105,11 +107,45 @@ func (g GitSource) URL() string {
 // the official chart knows no other.
 const DatabaseSecretKey = "connection"
 
-// DatabaseURL is the metadata database as SQLAlchemy wants it. User and password
-// are quoted: either may hold what separates the parts of a URL.
+// Further keys of DatabaseSpec.Secret where a pooler stands before the database:
+// the connection to the database itself, and the pooler's list of users.
+const (
+	DirectSecretKey   = "direct"
+	UserListSecretKey = "userlist.txt"
+)
+
+// PoolerPort is the port of the pooler's service.
+const PoolerPort = 6432
+
+// PoolerService is the name of the pooler's service.
+func (s Spec) PoolerService() string { return s.Release + "-pgbouncer" }
+
+// Pooled says whether a pooler stands before the database.
+func (s Spec) Pooled() bool { return s.Database.Pooler.Image != "" }
+
+// DatabaseURL is the metadata database as the components reach it: through the
+// pooler where there is one.
 func (s Spec) DatabaseURL() string {
+	if s.Pooled() {
+		return s.databaseURL(net.JoinHostPort(s.PoolerService(), strconv.Itoa(PoolerPort)))
+	}
+	return s.DirectDatabaseURL()
+}
+
+// DirectDatabaseURL is the metadata database itself.
+func (s Spec) DirectDatabaseURL() string { return s.databaseURL(s.Database.Endpoint.FromPod) }
+
+// UserList is the pooler's file of users: PgBouncer doubles quotation marks.
+func (s Spec) UserList() string {
+	quote := func(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
+	return quote(s.Database.Endpoint.User) + " " + quote(s.Database.Endpoint.Secret) + "\n"
+}
+
+// databaseURL is the database at an address as SQLAlchemy wants it. User and
+// password are quoted: either may hold what separates the parts of a URL.
+func (s Spec) databaseURL(address string) string {
 	e := s.Database.Endpoint
-	u := url.URL{Scheme: "postgresql+psycopg2", Host: e.FromPod, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
+	u := url.URL{Scheme: "postgresql+psycopg2", Host: address, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
 	if s.Database.Kind == DatabaseMySQL {
 		// The driver's own default is a character set of three bytes or one.
 		u.Scheme, u.RawQuery = "mysql+mysqldb", "charset=utf8mb4"

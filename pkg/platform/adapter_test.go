@@ -26,3 +26,20 @@ func TestDatabaseURLQuotes(t *testing.T) {
 		}
 	}
 }
+
+// Components go through the pooler, migrations past it.
+func TestDatabaseURLsOfAPooledPlatform(t *testing.T) {
+	s := platform.Spec{Release: "flight", Database: platform.DatabaseSpec{
+		Kind: platform.DatabasePostgres, Pooler: platform.PoolerSpec{Image: "pooler:1"},
+		Endpoint: service.Endpoint{FromPod: "db:1", Database: "meta", User: "pilot", Secret: `p@"s`},
+	}}
+	for _, row := range []struct{ what, got, want string }{
+		{"through the pooler", s.DatabaseURL(), "postgresql+psycopg2://pilot:p%40%22s@flight-pgbouncer:6432/meta"},
+		{"past it", s.DirectDatabaseURL(), "postgresql+psycopg2://pilot:p%40%22s@db:1/meta"},
+		{"its users", s.UserList(), `"pilot" "p@""s"` + "\n"},
+	} {
+		if row.got != row.want {
+			t.Errorf("%s: %q, want %q", row.what, row.got, row.want)
+		}
+	}
+}

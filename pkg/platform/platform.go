@@ -64,6 +64,13 @@ type DatabaseSpec struct {
 	// connection string under DatabaseSecretKey, and the chart is given its name
 	// in place of the connection.
 	Secret string
+	Pooler PoolerSpec
+}
+
+// PoolerSpec is the PgBouncer between the components and the database. The zero
+// value has none.
+type PoolerSpec struct {
+	Image string // empty: no pooler
 }
 
 // MetricsSpec says whether the platform exports metrics for a Prometheus operator.
@@ -146,6 +153,15 @@ type Release struct {
 	PodSelector string `json:"podSelector,omitempty"`
 	// Metrics is nil where the platform exports none.
 	Metrics *Metrics `json:"metrics,omitempty"`
+	// Pooler is nil where the components reach the database itself.
+	Pooler *Pooler `json:"pooler,omitempty"`
+}
+
+// Pooler is an installed connection pooler, in the platform's namespace. The
+// database's user may ask its console.
+type Pooler struct {
+	Service string `json:"service"`
+	Port    int    `json:"port"`
 }
 
 // Metrics is how an installed platform exports its metrics.

@@ -60,6 +60,11 @@ func (g Group) On(features []conformance.Feature, database string) (possible Gro
 		if s.Database != "" && s.Database != database {
 			why = "is for " + s.Database
 		}
+		for _, feature := range s.Needs {
+			if !slices.Contains(features, feature) {
+				why = fmt.Sprintf("needs %s, which this platform does not claim", feature)
+			}
+		}
 		for _, id := range slices.Sorted(maps.Keys(s.Expect)) {
 			check, _ := conformance.Find(id)
 			for _, feature := range check.Requires {
@@ -212,6 +217,34 @@ type Finding struct {
 	Caught   bool   `json:"caught"`
 	Wrong    string `json:"wrong,omitempty"`  // what was demanded and did not happen
 	Reason   string `json:"reason,omitempty"` // the reason that the check gave
+}
+
+// byInstall stands in a finding where the install itself had to notice.
+const byInstall = "install"
+
+// breaksInstall gives the sabotage with which the platform cannot come up.
+func (g Group) breaksInstall() (Sabotage, bool) {
+	for _, s := range g.Sabotages {
+		if s.Install != "" {
+			return s, true
+		}
+	}
+	return Sabotage{}, false
+}
+
+// compareInstall holds the install's error against what was demanded.
+func (s Sabotage) compareInstall(err error) Finding {
+	f := Finding{Sabotage: s.ID(), Check: byInstall}
+	if err == nil {
+		f.Wrong = "the platform came up; its install should have failed"
+		return f
+	}
+	f.Reason = err.Error()
+	f.Caught = regexp.MustCompile(`(?s)` + s.Install).MatchString(f.Reason)
+	if !f.Caught {
+		f.Wrong = fmt.Sprintf("the install failed for another reason than %q", s.Install)
+	}
+	return f
 }
 
 // Compare holds what was recorded against what was demanded: each named check

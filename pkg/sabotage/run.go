@@ -49,7 +49,11 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	if err != nil {
 		return nil, err
 	}
-	if err := r.replace(ctx, g); err != nil {
+	err = r.replace(ctx, g)
+	if s, ok := g.breaksInstall(); ok && ctx.Err() == nil {
+		return []Finding{s.compareInstall(err)}, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("install sabotage group %s: %w", g.Name, err)
 	}
 	if err := r.waitParsed(ctx, g, client, before); err != nil {

@@ -34,6 +34,9 @@ type Sabotage struct {
 
 	// Database is the kind of database that it is for; empty for all.
 	Database string `yaml:"database" json:"database,omitempty"`
+	// Needs are features of the platform without which it changes nothing, beside
+	// those that its checks require.
+	Needs []conformance.Feature `yaml:"needs" json:"needs,omitempty"`
 
 	Run      []string           `yaml:"run" json:"run,omitempty"` // settings of the run file, key=value
 	Values   map[string]any     `yaml:"values" json:"values,omitempty"`
@@ -43,6 +46,10 @@ type Sabotage struct {
 	LocalSettings string            `yaml:"localSettings" json:"localSettings,omitempty"` // Python; see compose
 	SQL           *SQL              `yaml:"sql" json:"sql,omitempty"`
 	Exec          *Exec             `yaml:"exec" json:"exec,omitempty"`
+
+	// Install, of a sabotage with which the platform cannot come up, is a regular
+	// expression that the install's own error must match. No check is run then.
+	Install string `yaml:"install" json:"install,omitempty"`
 
 	// Expect maps each check that must fail to a regular expression that its
 	// reason must match. Every other check of the group's run must pass.
@@ -89,7 +96,22 @@ func Load(fsys fs.FS) ([]Sabotage, error) {
 		}
 		all = append(all, s)
 	}
-	return all, errors.Join(errs...)
+	return all, errors.Join(append(errs, alone(all)...)...)
+}
+
+// alone demands a group of its own for what keeps the platform from coming up.
+func alone(all []Sabotage) []error {
+	members := map[string]int{}
+	for _, s := range all {
+		members[s.Group]++
+	}
+	var errs []error
+	for _, s := range all {
+		if s.Install != "" && members[s.Group] > 1 {
+			errs = append(errs, fmt.Errorf("%s: it has install and shares group %s: give it a group of its own", s.ID(), s.Group))
+		}
+	}
+	return errs
 }
 
 func read(fsys fs.FS, file string) (Sabotage, error) {
@@ -115,8 +137,17 @@ func (s Sabotage) validate() error {
 	if s.Group == "" {
 		add("group is missing: give it a name of its own when it disturbs everything else")
 	}
-	if _, ok := s.Expect[s.Check]; !ok {
+	if _, ok := s.Expect[s.Check]; !ok && s.Install == "" {
 		add("expect must name the check that owns the sabotage, %s", s.Check)
+	}
+	if s.Install != "" && len(s.Expect) > 0 {
+		add("it has both install and expect: where the install fails, no check is run")
+	}
+	if _, ok := conformance.Find(s.Check); !ok {
+		add("its folder is %s, which is no check of the catalogue", s.Check)
+	}
+	if _, err := regexp.Compile(s.Install); err != nil {
+		add("install: %w", err)
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Expect)) {
 		if _, ok := conformance.Find(id); !ok {

@@ -1,6 +1,7 @@
 package sabotage
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -61,6 +62,10 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 		"executor.xcom/empty.yaml": {Data: []byte("title: nothing\ngroup: a\nexpect: {executor.xcom: x}\n")},
 		"executor.xcom/other.yaml": {Data: []byte("title: t\ngroup: a\nvalues: {a: 1}\nexpect: {executor.nothing: '('}\n")},
 		"executor.xcom/typo.yaml":  {Data: []byte("titel: t\n")},
+		"executor.xcom/up.yaml":    {Data: []byte("title: t\ngroup: a\nvalues: {a: 1}\ninstall: x\n")},
+		"executor.xcom/fine.yaml":  {Data: []byte("title: t\ngroup: a\nvalues: {a: 1}\nexpect: {executor.xcom: x}\n")},
+		"executor.xcom/both.yaml":  {Data: []byte("title: t\ngroup: b\nvalues: {a: 1}\ninstall: '('\nexpect: {executor.xcom: x}\n")},
+		"executor.lost/owner.yaml": {Data: []byte("title: t\ngroup: c\nvalues: {a: 1}\ninstall: x\n")},
 	})
 	if err == nil {
 		t.Fatal("no error")
@@ -71,6 +76,10 @@ func TestLoadReportsEveryProblem(t *testing.T) {
 		"expect names executor.nothing, which is no check of the catalogue",
 		"error parsing regexp",
 		"field titel not found",
+		"executor.xcom/up: it has install and shares group a: give it a group of its own",
+		"it has both install and expect",
+		"install: error parsing regexp",
+		"executor.lost/owner.yaml: its folder is executor.lost, which is no check of the catalogue",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not said in:\n%v", want, err)
@@ -107,6 +116,26 @@ func TestCompare(t *testing.T) {
 				if got[i] != test.want[i] {
 					t.Errorf("got %+v\nwant %+v", got[i], test.want[i])
 				}
+			}
+		})
+	}
+}
+
+func TestCompareInstall(t *testing.T) {
+	s := Sabotage{Check: "platform.components_ready", Name: "n", Install: "CrashLoop.*no such database"}
+	for _, test := range []struct {
+		name string
+		err  error
+		want Finding
+	}{
+		{"caught", errors.New("CrashLoopBackOff\nno such database"), Finding{Caught: true, Reason: "CrashLoopBackOff\nno such database"}},
+		{"came up", nil, Finding{Wrong: "the platform came up; its install should have failed"}},
+		{"another reason", errors.New("not within 6m"), Finding{Reason: "not within 6m", Wrong: `the install failed for another reason than "CrashLoop.*no such database"`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.want.Sabotage, test.want.Check = "platform.components_ready/n", "install"
+			if got := s.compareInstall(test.err); got != test.want {
+				t.Errorf("got %+v\nwant %+v", got, test.want)
 			}
 		})
 	}
@@ -165,6 +194,7 @@ func TestGroupOnAPlatform(t *testing.T) {
 		{Check: "database.unicode", Name: "for-mysql", Database: "mysql", Expect: map[string]string{"database.unicode": "x"}},
 		{Check: "database.secret_hidden", Name: "secret", Expect: map[string]string{"database.secret_hidden": "x"}},
 		{Check: "platform.versions", Name: "any", Expect: map[string]string{"platform.versions": "x"}},
+		{Check: "platform.components_ready", Name: "key", Needs: []conformance.Feature{conformance.FeatureDatabaseSecret}, Install: "x"},
 	}}
 	all := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess, conformance.FeatureDatabaseSecret}
 	for _, row := range []struct {
@@ -174,11 +204,12 @@ func TestGroupOnAPlatform(t *testing.T) {
 	}{
 		{"everything", "mysql", all, nil},
 		{"another database", "postgres", all, []string{"database.unicode/for-mysql: is for mysql"}},
-		{"no secret", "mysql", all[:2], []string{"database.secret_hidden/secret: database.secret_hidden needs database-secret, which this platform does not claim"}},
+		{"no secret", "mysql", all[:2], []string{"database.secret_hidden/secret: database.secret_hidden needs database-secret, which this platform does not claim",
+			"platform.components_ready/key: needs database-secret, which this platform does not claim"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			possible, leftOut := group.On(row.features, row.database)
-			if !slices.Equal(leftOut, row.leftOut) || len(possible.Sabotages) != 3-len(row.leftOut) || possible.Name != "g" {
+			if !slices.Equal(leftOut, row.leftOut) || len(possible.Sabotages) != 4-len(row.leftOut) || possible.Name != "g" {
 				t.Errorf("left out %q, possible %+v", leftOut, possible)
 			}
 		})

@@ -93,23 +93,29 @@ func (u *up) upDatabase(ctx context.Context) func(func(string)) error {
 		}
 		kind := u.Run.Database.Kind
 		waiting(kind + " to answer")
-		handle, err := RunDatabase(ctx, kind, image.Local, u.placement(kind), u.h.Database)
+		handle, err := RunDatabase(ctx, kind, image.Local, u.placement(kind), u.h.Database, u.h.DatabaseAdmin.Secret)
 		if err != nil {
 			return fmt.Errorf("start the database: %w", err)
 		}
-		u.h.Database = handle.Endpoint()
+		u.h.Database, u.h.DatabaseAdmin = handle.Endpoint(), handle.Admin()
 		return nil
 	}
 }
 
+// DatabaseHandle is a started database.
+type DatabaseHandle interface {
+	service.Handle
+	Admin() service.Endpoint // the same with the credentials of the administrator
+}
+
 // RunDatabase starts a database of a kind for the user, password and database
-// of an endpoint.
-func RunDatabase(ctx context.Context, kind, image string, place service.Placement, e service.Endpoint) (service.Handle, error) {
+// of an endpoint, and with that password for the administrator.
+func RunDatabase(ctx context.Context, kind, image string, place service.Placement, e service.Endpoint, admin string) (DatabaseHandle, error) {
 	switch kind {
 	case platform.DatabasePostgres:
-		return postgres.Run(ctx, image, place, postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database))
+		return postgres.Run(ctx, image, place, postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database), postgres.WithAdmin(admin))
 	case platform.DatabaseMySQL:
-		return mysql.Run(ctx, image, place, mysql.WithCredentials(e.User, e.Secret), mysql.WithDatabase(e.Database))
+		return mysql.Run(ctx, image, place, mysql.WithCredentials(e.User, e.Secret), mysql.WithDatabase(e.Database), mysql.WithAdmin(admin))
 	}
 	return nil, fmt.Errorf("database.kind %q is not known", kind)
 }

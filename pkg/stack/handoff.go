@@ -46,6 +46,7 @@ type Handoff struct {
 	APISecretKey     string              `json:"apiSecretKey"`
 	Engine           string              `json:"engine"` // address of the container engine; empty where none was used
 	Database         service.Endpoint    `json:"database"`
+	DatabaseAdmin    service.Endpoint    `json:"databaseAdmin"` // the server's administrator; without an address where nobody may be one
 	ObjectStorage    service.Endpoint    `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin      service.Endpoint    `json:"objectAdmin"`   // the root user
 	LogStore         service.Endpoint    `json:"logStore"`      // Graylog's API; without an address where no logs are shipped

@@ -25,6 +25,7 @@ func sample() Handoff {
 		AirflowURL: "http://127.0.0.1:1", AirflowImage: "apache/airflow:3.2.2", AdminUser: "admin", AdminPassword: "secret-a",
 		Engine:        "unix:///var/run/docker.sock",
 		Database:      service.Endpoint{FromHost: "127.0.0.1:2", User: "u", Secret: "secret-b", Container: "sample-postgres"},
+		DatabaseAdmin: service.Endpoint{FromHost: "127.0.0.1:2", User: "a", Secret: "secret-c"},
 		ObjectStorage: service.Endpoint{FromHost: "127.0.0.1:3", Bucket: "logs"},
 		Ingress:       platform.Reached{HTTPS: "127.0.0.1:4", CA: "certificate"},
 		Secrets:       []string{"secret-a", "secret-b"}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Ready: true,

@@ -72,7 +72,7 @@ func specOf(h Handoff) platform.Spec {
 		DAGDelivery: run.Platform.DAGDelivery, LogStore: run.Platform.Logs, KeepPods: run.Platform.KeepPods,
 		Values: lay(h.FileValues, run.Platform.Values), DAGs: dags.Files(),
 		Git:           gitSource(h),
-		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret},
+		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret, Pooler: pooler(run)},
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,
 		Connections: map[string]map[string]any{platform.CheckedConnection: {
@@ -90,6 +90,13 @@ func specOf(h Handoff) platform.Spec {
 		spec.NodePort = environment.APINodePort
 	}
 	return spec
+}
+
+func pooler(run config.Run) platform.PoolerSpec {
+	if run.Database.Pooler == "none" {
+		return platform.PoolerSpec{}
+	}
+	return platform.PoolerSpec{Image: run.Database.PoolerImage}
 }
 
 // placeholder keeps rendering possible before a service has an address.

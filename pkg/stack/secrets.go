@@ -9,15 +9,16 @@ import (
 
 // secrets of one stack, made anew each time it is made from nothing.
 type secrets struct {
-	admin, fernet, jwt, api, database, objectRoot, objectUser, logStore, connection string
+	admin, fernet, jwt, api, database, databaseAdmin, objectRoot, objectUser, logStore, connection string
 }
 
 func newSecrets() secrets {
 	return secrets{
 		admin: rand.Text(), fernet: fernetKey(), jwt: rand.Text() + rand.Text(), api: rand.Text(),
 		// A connection string has to quote these: a chart that forgets to is found out here.
-		database:   rand.Text() + "@:/?#%",
-		objectRoot: rand.Text(), objectUser: rand.Text(),
+		database:      rand.Text() + "@:/?#%",
+		databaseAdmin: rand.Text(),
+		objectRoot:    rand.Text(), objectUser: rand.Text(),
 		logStore: rand.Text(), connection: rand.Text(),
 	}
 }
@@ -30,7 +31,7 @@ func fernetKey() string {
 }
 
 func (s secrets) all() []string {
-	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.objectRoot, s.objectUser, s.logStore, s.connection}
+	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.databaseAdmin, s.objectRoot, s.objectUser, s.logStore, s.connection}
 }
 
 func withSecret(e service.Endpoint, user, secret string) service.Endpoint {

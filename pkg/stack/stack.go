@@ -135,6 +135,7 @@ func newHandoff(run config.Run, values Values) Handoff {
 		ConnectionSecret: s.connection,
 		FernetKey:        s.fernet, JWTSecret: s.jwt, APISecretKey: s.api,
 		Database:      service.Endpoint{Database: databaseIs, User: databaseIs, Secret: s.database},
+		DatabaseAdmin: service.Endpoint{Secret: s.databaseAdmin},
 		ObjectStorage: service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
 		ObjectAdmin:   service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
 		LogStore:      service.Endpoint{User: "admin", Secret: s.logStore},
@@ -190,7 +191,7 @@ func (u *up) features() []conformance.Feature {
 	features := slices.Concat(u.h.Plan.Features, shippingFeatures(u.Run))
 	if !servicesInside(u.Run) && u.Docker != nil {
 		u.h.Engine = u.Docker.DaemonHost()
-		features = append(features, conformance.FeatureDatabasePause)
+		features = append(features, conformance.FeatureDatabasePause, conformance.FeatureDatabaseLimit)
 	}
 	slices.Sort(features)
 	return features

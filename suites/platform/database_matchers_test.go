@@ -5,6 +5,7 @@ package platform
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	gomegatypes "github.com/onsi/gomega/types"
@@ -58,6 +59,36 @@ func AgreeInTime() gomegatypes.GomegaMatcher {
 			if pair.a.IsZero() || pair.b.IsZero() || pair.a.Sub(pair.b).Abs() > pair.within {
 				errs = append(errs, fmt.Errorf("%s is %s and %s %s", pair.what, stamp(pair.a), pair.other, stamp(pair.b)))
 			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// SayThatConnectionsAreRefused: Airflow does not call a database healthy that
+// refuses it, and somebody who reads its logs finds out why.
+func SayThatConnectionsAreRefused() gomegatypes.GomegaMatcher {
+	return fact("the platform to say that the database refuses connections", func(r harness.Refusal) error {
+		var errs []error
+		if r.Health == "healthy" || r.Health == "" {
+			errs = append(errs, fmt.Errorf("its health called the database %q while it met %q", r.Health, r.Meanwhile))
+		}
+		if len(r.Said) == 0 {
+			errs = append(errs, fmt.Errorf("no component's log names the cause, which was %q", r.Meanwhile))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// BePooled: every component is the pooler's client, and no session at the
+// database is anybody's but the pooler's.
+func BePooled() gomegatypes.GomegaMatcher {
+	return fact("everybody to reach the database through the pooler", func(p harness.Pooling) error {
+		var errs []error
+		if len(p.Without) > 0 {
+			errs = append(errs, fmt.Errorf("the pooler has no client of %s", strings.Join(p.Without, ", ")))
+		}
+		for _, session := range p.Past {
+			errs = append(errs, fmt.Errorf("a session at the database (process %d, application %q, %s) is not the pooler's", session.PID, session.Application, session.State))
 		}
 		return errors.Join(errs...)
 	})

@@ -56,6 +56,19 @@ var _ = Describe("the metadata database", func() {
 		Expect(times).To(AgreeInTime())
 	})
 
+	It("is reached through the connection pooler alone", suite.Check(conformance.DatabasePooled), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		run, err := s.SharedRun(ctx, "log_content")
+		Expect(err).To(BeWithoutError())
+		Expect(run).To(HaveState(airflow.Success))
+
+		By("asking the pooler for its clients, and the database for its sessions")
+		pooling, err := s.Pooling(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(pooling.Servers).NotTo(BeEmpty(), "sessions that the pooler holds at the database")
+		Expect(pooling).To(BePooled())
+	})
+
 	It("shows its password nowhere but in the Secret", suite.Check(conformance.DatabaseSecretHidden), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 

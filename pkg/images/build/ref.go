@@ -2,6 +2,7 @@ package build
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,7 @@ func find(recipes map[string]*recipe, ref string) (*recipe, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	var refusals []error
 	for _, name := range sortedKeys(recipes) {
 		r := recipes[name]
 		if r.Repository != repository {
@@ -52,8 +54,11 @@ func find(recipes map[string]*recipe, ref string) (*recipe, string, error) {
 				return r, tag, nil
 			}
 		}
-		return nil, "", fmt.Errorf("image %s cannot be built: recipe %s builds %s of %s only; use one of these, or allow pulling",
-			ref, r.name, strings.Join(r.Tags, ", "), r.Repository)
+		refusals = append(refusals, fmt.Errorf("image %s cannot be built: recipe %s builds %s of %s only; use one of these, or allow pulling",
+			ref, r.name, strings.Join(r.Tags, ", "), r.Repository))
+	}
+	if len(refusals) > 0 {
+		return nil, "", errors.Join(refusals...)
 	}
 	return nil, "", fmt.Errorf("image %s cannot be built: there is no recipe for %s; allow pulling, or bring it in a bundle", ref, repository)
 }

@@ -82,6 +82,12 @@ func TestGolden(t *testing.T) {
 			s.Database.Kind, s.Database.Endpoint.FromPod, s.Database.Secret = platform.DatabaseMySQL, "db:3306", "metadata"
 			s.Values = map[string]any{"extraEnv": []any{map[string]any{"name": "GREETING", "value": "hello"}}}
 		}},
+		{"pooler", func(s *platform.Spec) {
+			s.Database.Pooler.Image, s.Database.Endpoint.Secret = "apache/airflow:pooler", `p@ss"/word`
+		}},
+		{"pooler-secret", func(s *platform.Spec) {
+			s.Database.Pooler.Image, s.Database.Secret = "apache/airflow:pooler", "metadata"
+		}},
 		{"airflow-2-secret", func(s *platform.Spec) { s.AirflowVersion, s.Database.Secret = "2.11.0", "metadata" }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -127,16 +133,27 @@ func TestDatabaseSecretHidesTheConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, hidden := range []string{"p@ss", "p%40ss", "psycopg2://air"} {
-		if strings.Contains(plan.Manifests, hidden) {
-			t.Errorf("the manifests hold %q", hidden)
+	hides := func(plan platform.Plan) {
+		for _, hidden := range []string{"p@ss", "p%40ss", "psycopg2://air"} {
+			if strings.Contains(plan.Manifests, hidden) {
+				t.Errorf("the manifests hold %q", hidden)
+			}
 		}
 	}
+	hides(plan)
 	if got := strings.Count(plan.Manifests, "name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"); got != 5 {
 		t.Errorf("%d containers read the connection from the Secret, want the four components and the migration", got)
 	}
 	if !slices.Contains(plan.Features, "database-secret") {
 		t.Errorf("features are %q", plan.Features)
+	}
+	s.Database.Pooler.Image = "apache/airflow:pooler"
+	if plan, err = New().Plan(context.Background(), s); err != nil {
+		t.Fatal(err)
+	}
+	hides(plan)
+	if !slices.Contains(plan.Features, "connection-pooler") || !slices.Contains(plan.Images, "apache/airflow:pooler") {
+		t.Errorf("behind a pooler, features are %q and images %q", plan.Features, plan.Images)
 	}
 }
 

@@ -1,6 +1,8 @@
 package reference
 
 import (
+	"net"
+
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/platform"
 )
@@ -35,10 +37,29 @@ func Values(spec platform.Spec) map[string]any {
 }
 
 func database(spec platform.Spec) map[string]any {
+	values := map[string]any{}
 	if spec.Database.Secret != "" {
-		return map[string]any{"secretName": spec.Database.Secret, "secretKey": platform.DatabaseSecretKey}
+		values["secretName"], values["secretKey"] = spec.Database.Secret, platform.DatabaseSecretKey
+	} else {
+		values["url"] = spec.DatabaseURL()
 	}
-	return map[string]any{"url": spec.DatabaseURL()}
+	if !spec.Pooled() {
+		return values
+	}
+	e := spec.Database.Endpoint
+	host, port, err := net.SplitHostPort(e.FromPod)
+	if err != nil {
+		host, port = e.FromPod, "5432"
+	}
+	pooler := map[string]any{
+		"enabled": true, "image": spec.Database.Pooler.Image,
+		"database": map[string]any{"host": host, "port": port, "name": e.Database}, "user": e.User,
+	}
+	if spec.Database.Secret == "" {
+		values["directUrl"], pooler["userList"] = spec.DirectDatabaseURL(), spec.UserList()
+	}
+	values["pooler"] = pooler
+	return values
 }
 
 func dagValues(spec platform.Spec) map[string]any {

@@ -42,7 +42,7 @@ var settings = []string{
 // Option changes how the server is made.
 type Option func(*options)
 
-type options struct{ user, password, database string }
+type options struct{ user, password, database, admin string }
 
 // WithCredentials names the owner of the database and its password. The
 // default is airflow with a password of the same name, for use in tests only.
@@ -53,10 +53,15 @@ func WithCredentials(user, password string) Option {
 // WithDatabase names the database; the default is airflow.
 func WithDatabase(name string) Option { return func(o *options) { o.database = name } }
 
+// WithAdmin gives the server's administrator a password; the default is one that
+// nobody knows.
+func WithAdmin(password string) Option { return func(o *options) { o.admin = password } }
+
 // Server is a MySQL server. It is a service.Handle.
 type Server struct {
 	*container.Handle
 	endpoint service.Endpoint
+	admin    service.Endpoint
 }
 
 var _ service.Handle = (*Server)(nil)
@@ -66,13 +71,16 @@ var _ service.Handle = (*Server)(nil)
 // network, as it outlives a restart of the container, unlike its address.
 func (s *Server) Endpoint() service.Endpoint { return s.endpoint }
 
+// Admin is the same with the credentials of the administrator.
+func (s *Server) Admin() service.Endpoint { return s.admin }
+
 // Run starts a server from an image that the container engine holds, and
 // returns when it answers. The handle is never nil: close it also after an error.
 //
 // The testcontainers module for MySQL is not used: it gives root the owner's
 // password, publishes a second port, and waits for a line of one vendor's build.
 func Run(ctx context.Context, image string, place service.Placement, opts ...Option) (*Server, error) {
-	o := options{user: "airflow", password: "airflow", database: "airflow"}
+	o := options{user: "airflow", password: "airflow", database: "airflow", admin: rand.Text()}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -81,6 +89,8 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		FromPod:  net.JoinHostPort(place.Name, portNumber),
 		Database: o.database, User: o.user, Secret: o.password, Container: place.Name,
 	}}
+	server.admin = server.endpoint
+	server.admin.User, server.admin.Secret = "root", o.admin
 	if err != nil {
 		return server, err
 	}
@@ -88,7 +98,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		testcontainers.WithExposedPorts(port),
 		testcontainers.WithEnv(map[string]string{
 			"MYSQL_USER": o.user, "MYSQL_PASSWORD": o.password, "MYSQL_DATABASE": o.database,
-			"MYSQL_ROOT_PASSWORD": rand.Text(), // nobody needs root
+			"MYSQL_ROOT_PASSWORD": o.admin,
 		}),
 		testcontainers.WithCmd(append([]string{"mysqld"}, settings...)...),
 		container.NoWait(),
@@ -102,6 +112,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	// A line of the log would not do: the server that makes the accounts is
 	// ready first, and listens on no port.
 	server.endpoint.FromHost, err = handle.Answer(ctx, port, server.try)
+	server.admin.FromHost = server.endpoint.FromHost
 	return server, err
 }
 

@@ -52,7 +52,7 @@ func TestRunAttachClose(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	start := time.Now()
-	server, err := postgres.Run(ctx, *image, place, postgres.WithCredentials("pilot", "s3cr:t/@?"), postgres.WithDatabase("meta"))
+	server, err := postgres.Run(ctx, *image, place, postgres.WithCredentials("pilot", `s3'cr\:t/@?#%`), postgres.WithDatabase("meta"))
 	t.Cleanup(func() {
 		for range 2 {
 			if err := server.Close(context.Background()); err != nil {
@@ -83,6 +83,13 @@ func TestRunAttachClose(t *testing.T) {
 		if err := connection.QueryRow(ctx, "select current_setting($1)", setting).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q (%v), want %q", setting, got, err, want)
 		}
+	}
+	var powerful bool
+	if err := connection.QueryRow(ctx, "select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = current_user").Scan(&powerful); err != nil || powerful {
+		t.Errorf("the database's owner is an administrator: %t (%v)", powerful, err)
+	}
+	if _, err := connection.Exec(ctx, "create table t (a int)"); err != nil {
+		t.Errorf("the database's owner makes no table: %v", err)
 	}
 	again, err := postgres.Attach(ctx, place, end)
 	if err != nil || again.ContainerID() != server.ContainerID() {

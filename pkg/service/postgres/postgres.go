@@ -3,9 +3,12 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/testcontainers/testcontainers-go"
@@ -18,6 +21,8 @@ import (
 const (
 	portNumber = "5432"
 	port       = portNumber + "/tcp"
+
+	administrator = "postgres"
 )
 
 // settings trade durability, which a database of one run does not need, for
@@ -32,7 +37,7 @@ var settings = []string{
 // Option changes how the server is made.
 type Option func(*options)
 
-type options struct{ user, password, database string }
+type options struct{ user, password, database, admin string }
 
 // WithCredentials names the owner of the database and its password. The
 // default is airflow with a password of the same name, for use in tests only.
@@ -43,24 +48,34 @@ func WithCredentials(user, password string) Option {
 // WithDatabase names the database; the default is airflow.
 func WithDatabase(name string) Option { return func(o *options) { o.database = name } }
 
+// WithAdmin gives the server's administrator a password; the default is one that
+// nobody knows.
+func WithAdmin(password string) Option { return func(o *options) { o.admin = password } }
+
 // Server is a PostgreSQL server. It is a service.Handle.
 type Server struct {
 	*container.Handle
 	endpoint service.Endpoint
+	admin    service.Endpoint
 }
 
 var _ service.Handle = (*Server)(nil)
 
-// Endpoint gives the addresses and the credentials. Pods use the container's
+// Endpoint gives the addresses and the credentials of the database's owner, who
+// has no rights beyond that database: an administrator would be bound by no limit
+// that the server has for everybody else. Pods use the container's
 // alias on the network: the cluster's DNS passes names that it does not know on
 // to the node's, which is the container engine's, and the alias outlives a
 // restart of the container, unlike its address.
 func (s *Server) Endpoint() service.Endpoint { return s.endpoint }
 
+// Admin is the same with the credentials of the administrator.
+func (s *Server) Admin() service.Endpoint { return s.admin }
+
 // Run starts a server from an image that the container engine holds, and
 // returns when it answers. The handle is never nil: close it also after an error.
 func Run(ctx context.Context, image string, place service.Placement, opts ...Option) (*Server, error) {
-	o := options{user: "airflow", password: "airflow", database: "airflow"}
+	o := options{user: "airflow", password: "airflow", database: "airflow", admin: rand.Text()}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -69,11 +84,13 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		FromPod:  net.JoinHostPort(place.Name, portNumber),
 		Database: o.database, User: o.user, Secret: o.password, Container: place.Name,
 	}}
+	server.admin = server.endpoint
+	server.admin.User, server.admin.Secret = administrator, o.admin
 	if err != nil {
 		return server, err
 	}
 	got, err := tcpostgres.Run(ctx, image, append(container.Options(place, port),
-		tcpostgres.WithUsername(o.user), tcpostgres.WithPassword(o.password), tcpostgres.WithDatabase(o.database),
+		tcpostgres.WithUsername(administrator), tcpostgres.WithPassword(o.admin), tcpostgres.WithDatabase(administrator),
 		testcontainers.WithCmdArgs(settings...),
 		container.NoWait(),
 	)...)
@@ -85,8 +102,33 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	}
 	// A line of the log would not do: the image's first, passing server logs the
 	// same, but listens on no port.
-	server.endpoint.FromHost, err = handle.Answer(ctx, port, server.try)
-	return server, err
+	server.admin.FromHost, err = handle.Answer(ctx, port, func(ctx context.Context, address string) error {
+		return login(ctx, address, server.admin, administrator)
+	})
+	server.endpoint.FromHost = server.admin.FromHost
+	if err != nil {
+		return server, err
+	}
+	return server, server.furnish(ctx)
+}
+
+// furnish makes the database and its owner, and logs in as that.
+func (s *Server) furnish(ctx context.Context) error {
+	connection, err := pgx.Connect(ctx, connectionString(s.admin.FromHost, s.admin, administrator))
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", s.Name(), err)
+	}
+	owner, name := pgx.Identifier{s.endpoint.User}.Sanitize(), pgx.Identifier{s.endpoint.Database}.Sanitize()
+	for _, statement := range []string{
+		"CREATE ROLE " + owner + " LOGIN PASSWORD '" + strings.ReplaceAll(s.endpoint.Secret, "'", "''") + "'",
+		"CREATE DATABASE " + name + " OWNER " + owner,
+	} {
+		if _, err = connection.Exec(ctx, statement); err != nil {
+			err = fmt.Errorf("make database %s in %s: %w", s.endpoint.Database, s.Name(), err)
+			break
+		}
+	}
+	return errors.Join(err, connection.Close(ctx), s.try(ctx, s.endpoint.FromHost))
 }
 
 // Attach uses the running server of the placement's stack and name, with the
@@ -106,20 +148,24 @@ func Attach(ctx context.Context, place service.Placement, known service.Endpoint
 	return server, nil
 }
 
-// try logs in.
+// try logs in as the database's owner.
 func (s *Server) try(ctx context.Context, address string) error {
-	connection, err := pgx.Connect(ctx, s.url(address))
+	return login(ctx, address, s.endpoint, s.endpoint.Database)
+}
+
+func login(ctx context.Context, address string, as service.Endpoint, database string) error {
+	connection, err := pgx.Connect(ctx, connectionString(address, as, database))
 	if err != nil {
 		return err
 	}
 	return connection.Close(ctx)
 }
 
-// url is the connection string for an address; it holds the password.
-func (s *Server) url(address string) string {
+// connectionString holds the password.
+func connectionString(address string, as service.Endpoint, database string) string {
 	u := url.URL{
-		Scheme: "postgres", Host: address, Path: "/" + s.endpoint.Database,
-		User: url.UserPassword(s.endpoint.User, s.endpoint.Secret), RawQuery: "sslmode=disable",
+		Scheme: "postgres", Host: address, Path: "/" + database,
+		User: url.UserPassword(as.User, as.Secret), RawQuery: "sslmode=disable",
 	}
 	return u.String()
 }

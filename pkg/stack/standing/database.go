@@ -10,10 +10,14 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/airworthy/airworthy/pkg/service"
 )
+
+// Application is the name under which these sessions are known to PostgreSQL.
+const Application = "airworthy"
 
 // ConnectDatabase opens a metadata database of a kind for this process, and
 // logs in once. Several statements may be given to one Exec. Times are UTC. The
@@ -44,6 +48,7 @@ func openPostgres(e service.Endpoint) (*sql.DB, error) {
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // the only one that takes several statements
 	config.RuntimeParams["timezone"] = "UTC"
+	config.RuntimeParams["application_name"] = Application
 	return stdlib.OpenDB(*config), nil
 }
 
@@ -58,4 +63,36 @@ func openMySQL(e service.Endpoint) (*sql.DB, error) {
 		return nil, err
 	}
 	return sql.OpenDB(connector), nil
+}
+
+// AskPooler asks the console of the PgBouncer at an address on this machine, and
+// gives the rows of each command's answer by the names of their columns.
+func AskPooler(ctx context.Context, address string, as service.Endpoint, commands ...string) ([][]map[string]string, error) {
+	console := url.URL{
+		Scheme: "postgres", Host: address, User: url.UserPassword(as.User, as.Secret), Path: "/pgbouncer", RawQuery: "sslmode=disable",
+	}
+	connection, err := pgconn.Connect(ctx, console.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect to the pooler's console: %w", err)
+	}
+	defer connection.Close(ctx)
+	var answers [][]map[string]string
+	for _, command := range commands {
+		results, err := connection.Exec(ctx, command).ReadAll()
+		if err != nil {
+			return nil, fmt.Errorf("ask the pooler to %s: %w", command, err)
+		}
+		var answer []map[string]string
+		for _, result := range results {
+			for _, row := range result.Rows {
+				named := map[string]string{}
+				for i, column := range result.FieldDescriptions {
+					named[column.Name] = string(row[i])
+				}
+				answer = append(answer, named)
+			}
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
 }

@@ -32,6 +32,7 @@ type Stack struct {
 	AdminPassword string           `json:"adminPassword"`
 	Engine        string           `json:"engine"` // address of the container engine; empty where none was used
 	Database      service.Endpoint `json:"database"`
+	DatabaseAdmin service.Endpoint `json:"databaseAdmin"` // the server's administrator; without an address where nobody may be one
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
 	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API
 	Git           service.Git      `json:"git"`           // where DAG files come from, where they come from Git

@@ -99,7 +99,11 @@ func secrets(spec platform.Spec) map[string]map[string]string {
 	if spec.Database.Secret == "" {
 		return nil
 	}
-	return map[string]map[string]string{spec.Database.Secret: {platform.DatabaseSecretKey: spec.DatabaseURL()}}
+	content := map[string]string{platform.DatabaseSecretKey: spec.DatabaseURL()}
+	if spec.Pooled() {
+		content[platform.DirectSecretKey], content[platform.UserListSecretKey] = spec.DirectDatabaseURL(), spec.UserList()
+	}
+	return map[string]map[string]string{spec.Database.Secret: content}
 }
 
 // Merge returns values of which the winner's take precedence, changing neither.
@@ -152,6 +156,9 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 			Selector: a.Pods(spec) + "," + a.ComponentKey + "=statsd",
 		}}
 	}
+	if spec.Pooled() {
+		release.Pooler = &platform.Pooler{Service: spec.PoolerService(), Port: platform.PoolerPort}
+	}
 	switch spec.DAGDelivery {
 	case platform.DAGsGitSync:
 		release.DAGLink, release.DAGSync, release.DAGReaders = DAGFolder+"/repo", "git-sync", []string{"dag-processor"}
@@ -179,6 +186,9 @@ func features(spec platform.Spec) []conformance.Feature {
 	}
 	if spec.Database.Secret != "" {
 		out = append(out, conformance.FeatureDatabaseSecret)
+	}
+	if spec.Pooled() {
+		out = append(out, conformance.FeatureConnectionPooler)
 	}
 	if spec.Ingress.Host != "" {
 		out = append(out, ingressFeatures(spec.Ingress)...)
