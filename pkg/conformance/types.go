@@ -36,7 +36,10 @@ const (
 	FeatureBasePath           Feature = "base-path"       // the platform is served below a path
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
-	FeatureDatabasePause          Feature = "database-pause" // the suite can silence the database for a while
+	FeatureDatabasePause          Feature = "database-pause"     // the suite can silence the database for a while
+	FeatureObjectStorePause       Feature = "object-store-pause" // and the object store
+	// FeatureRotatableSecrets: it is known in which Secrets the platform's keys lie.
+	FeatureRotatableSecrets Feature = "rotatable-secrets"
 )
 
 // Outcome is how one attempt at a check ended.

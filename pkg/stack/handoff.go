@@ -18,6 +18,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Handoff is a standing stack as data: everything that another process needs
@@ -48,6 +49,7 @@ type Handoff struct {
 	Database         service.Endpoint    `json:"database"`
 	ObjectStorage    service.Endpoint    `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin      service.Endpoint    `json:"objectAdmin"`   // the root user
+	Next             standing.Next       `json:"next"`
 	LogStore         service.Endpoint    `json:"logStore"`      // Graylog's API; without an address where no logs are shipped
 	Git              service.Git         `json:"git"`           // where DAG files come from, where they come from Git
 	Images           []images.Resolution `json:"images"`

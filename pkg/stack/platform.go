@@ -19,6 +19,8 @@ const (
 	releaseName = "airflow"
 	adminUser   = "admin"
 	objectUser  = "airflow-logs"
+	// The user that objectUser gives way to when its key is rotated.
+	nextObjectUser = "airflow-logs-next"
 	databaseIs  = "airflow"
 )
 

@@ -23,6 +23,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Options of Up.
@@ -137,7 +138,11 @@ func newHandoff(run config.Run, values Values) Handoff {
 		Database:      service.Endpoint{Database: databaseIs, User: databaseIs, Secret: s.database},
 		ObjectStorage: service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
 		ObjectAdmin:   service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
-		LogStore:      service.Endpoint{User: "admin", Secret: s.logStore},
+		Next: standing.Next{
+			FernetKey: s.nextFernet, JWTSecret: s.nextJWT, APISecretKey: s.nextAPI,
+			ObjectUser: nextObjectUser, ObjectSecret: s.nextObjectUser,
+		},
+		LogStore: service.Endpoint{User: "admin", Secret: s.logStore},
 		Secrets:       append(s.all(), values.Secrets...),
 	}
 }
@@ -191,6 +196,9 @@ func (u *up) features() []conformance.Feature {
 	if !servicesInside(u.Run) && u.Docker != nil {
 		u.h.Engine = u.Docker.DaemonHost()
 		features = append(features, conformance.FeatureDatabasePause)
+		if u.Run.ObjectStorage.Kind == "minio" {
+			features = append(features, conformance.FeatureObjectStorePause)
+		}
 	}
 	slices.Sort(features)
 	return features
