@@ -50,8 +50,8 @@ type Handoff struct {
 	ObjectStorage    service.Endpoint    `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin      service.Endpoint    `json:"objectAdmin"`   // the root user
 	Next             standing.Next       `json:"next"`
-	LogStore         service.Endpoint    `json:"logStore"`      // Graylog's API; without an address where no logs are shipped
-	Git              service.Git         `json:"git"`           // where DAG files come from, where they come from Git
+	LogStore         service.Endpoint    `json:"logStore"` // Graylog's API; without an address where no logs are shipped
+	Git              service.Git         `json:"git"`      // where DAG files come from, where they come from Git
 	Images           []images.Resolution `json:"images"`
 	Secrets          []string            `json:"secrets"` // every value that evidence must not hold
 	Started          time.Time           `json:"started"`

@@ -21,7 +21,7 @@ const (
 	objectUser  = "airflow-logs"
 	// The user that objectUser gives way to when its key is rotated.
 	nextObjectUser = "airflow-logs-next"
-	databaseIs  = "airflow"
+	databaseIs     = "airflow"
 )
 
 // AdapterOf gives the adapter that a run file names.

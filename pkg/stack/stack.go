@@ -143,7 +143,7 @@ func newHandoff(run config.Run, values Values) Handoff {
 			ObjectUser: nextObjectUser, ObjectSecret: s.nextObjectUser,
 		},
 		LogStore: service.Endpoint{User: "admin", Secret: s.logStore},
-		Secrets:       append(s.all(), values.Secrets...),
+		Secrets:  append(s.all(), values.Secrets...),
 	}
 }
 

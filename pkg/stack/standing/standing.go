@@ -38,9 +38,9 @@ type Stack struct {
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin   service.Endpoint `json:"objectAdmin"`   // the root user
 	Next          Next             `json:"next"`
-	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API
-	Git           service.Git      `json:"git"`           // where DAG files come from, where they come from Git
-	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
+	LogStore      service.Endpoint `json:"logStore"` // Graylog's API
+	Git           service.Git      `json:"git"`      // where DAG files come from, where they come from Git
+	Secrets       []string         `json:"secrets"`  // every value that evidence must not hold
 	// ConnectionSecret is the password of platform.CheckedConnection.
 	ConnectionSecret string `json:"connectionSecret"`
 	// Ingress is where people reach the platform.
