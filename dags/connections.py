@@ -2,7 +2,8 @@
 
 Expected: success; XCom return_value maps each connection to its host, port and login, a hash of its password, or an
 error. The password's own text is printed, and must be masked wherever the log can be read.
-Serves: secrets.connections_agree, secrets.encrypted_at_rest, secrets.masked_in_logs, secrets.signing_key.
+Serves: secrets.connections_agree, secrets.encrypted_at_rest, secrets.masked_in_logs, secrets.signing_key,
+secrets.fernet_rotation, secrets.signing_rotation, logs.credentials_rotated.
 """
 
 from __future__ import annotations

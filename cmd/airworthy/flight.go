@@ -249,15 +249,21 @@ func (f *flight) attempt(ctx context.Context, r suiteRun) error {
 	return err
 }
 
-// resume lets a database go on that a suite silenced and, being killed, could
-// not let go on itself.
+// resume lets services go on that a suite silenced and, being killed, could not
+// let go on itself.
 func (f *flight) resume() error {
-	if f.handoff.Engine == "" || f.handoff.Database.Container == "" {
+	if f.handoff.Engine == "" {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
 	defer cancel()
-	return pause.Container{Host: f.handoff.Engine, Name: f.handoff.Database.Container}.Resume(ctx)
+	var errs []error
+	for _, name := range []string{f.handoff.Database.Container, f.handoff.ObjectStorage.Container} {
+		if name != "" {
+			errs = append(errs, pause.Container{Host: f.handoff.Engine, Name: name}.Resume(ctx))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // report writes facts, reports and sums from what the directory holds. It may
@@ -292,6 +298,16 @@ func (f *flight) report() (reportv1.Document, error) {
 	f.facts.Ended, f.facts.Timings.Total = now, now.Sub(f.facts.Started)
 	f.facts.Harness = describeHarness(f.meter.Now(), f.memory.peakBytes())
 	return verdict.Write(f.dir, f.facts)
+}
+
+// leaks is an error that names the files of the run directory that hold a
+// secret, where no report says so.
+func (f *flight) leaks() error {
+	files, err := f.dir.Leaks()
+	if err == nil && len(files) > 0 {
+		err = fmt.Errorf("the run directory holds a secret of the stack, so it must not be handed on: look into %v", files)
+	}
+	return err
 }
 
 // havePlan writes a plan where the run ended before its own: with every

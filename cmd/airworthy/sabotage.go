@@ -87,7 +87,7 @@ func (f *flight) sabotage(ctx context.Context, groups []sabotage.Group, keep boo
 	if !keep {
 		err = errors.Join(err, f.phase(ctx, "clean-up", func(context.Context) error { return f.down() }))
 	}
-	err = errors.Join(err, f.dir.Seal())
+	err = errors.Join(err, f.leaks(), f.dir.Seal())
 	f.land()
 	missed := printFindings(f, findings)
 	switch {

@@ -197,6 +197,9 @@ type Options struct {
 	URL      string // base URL without /api
 	User     string
 	Password string
+	// Token, when set, is used in place of logging in, and is not replaced when it
+	// is refused.
+	Token string
 	// Record, when set, gets one line for each request: method, path, status, duration.
 	Record io.Writer
 	// Transport, when set, carries the requests, for TLS roots or a proxy. Nil

@@ -256,6 +256,28 @@ func TestTransient(t *testing.T) {
 	})
 }
 
+func TestAGivenTokenIsNotReplaced(t *testing.T) {
+	s := airflowtest.New(airflowtest.Config{})
+	defer s.Close()
+	token, err := airflow.Login(t.Context(), s.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.Options()
+	o.User, o.Password, o.Token = "", "", token
+	c, err := airflow.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.DAGs(t.Context()); err != nil {
+		t.Errorf("the token is not taken: %v", err)
+	}
+	s.RotateKey()
+	if _, err := c.DAGs(t.Context()); !airflow.Refused(err) || s.TokensIssued() != 1 {
+		t.Errorf("got %v with %d tokens issued", err, s.TokensIssued())
+	}
+}
+
 func TestRenewsToken(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -31,10 +31,32 @@ func New(ctx context.Context, opts Options) (Client, error) {
 		return nil, err
 	}
 	c.token = newTokens(opts.User, opts.Password)
+	if opts.Token != "" {
+		c.token.fixed, c.token.value = true, opts.Token
+		return api(c), nil
+	}
 	if _, err := c.token.get(ctx, c); err != nil {
 		return nil, fmt.Errorf("log in to Airflow as %q: %w", opts.User, err)
 	}
 	return api(c), nil
+}
+
+// Login logs in to the server at opts.URL and returns the token.
+func Login(ctx context.Context, opts Options) (string, error) {
+	base, err := baseURL(opts.URL)
+	if err != nil {
+		return "", err
+	}
+	c := &caller{base: base, http: &http.Client{Transport: opts.Transport}}
+	if opts.Transport == nil {
+		c.http.Transport = newTransport()
+		defer c.http.CloseIdleConnections()
+	}
+	token, err := newTokens(opts.User, opts.Password).get(ctx, c)
+	if err != nil {
+		return "", fmt.Errorf("log in to Airflow as %q: %w", opts.User, err)
+	}
+	return token, nil
 }
 
 func baseURL(raw string) (string, error) {

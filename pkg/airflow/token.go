@@ -17,6 +17,7 @@ type tokens struct {
 	turn           chan struct{} // holds one element while nobody is at work
 	value          string
 	renewAt        time.Time // zero: the token does not say when it ends
+	fixed          bool      // value was given, and stays
 }
 
 func newTokens(user, password string) *tokens {
@@ -92,10 +93,10 @@ func renewal(token string, asked time.Time) time.Time {
 	return asked.Add(life - min(life/10, 30*time.Second))
 }
 
-// refused reports whether the server did not take the token: 401 when it has
+// Refused reports whether the server did not take the token: 401 when it has
 // expired, 403 with this text when it was signed with another key, as after an
 // api-server came back with a new one.
-func refused(err error) bool {
+func Refused(err error) bool {
 	var api *APIError
 	if !errors.As(err, &api) {
 		return false

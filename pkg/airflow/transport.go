@@ -80,7 +80,7 @@ func (c *caller) stream(ctx context.Context, r request, read func(io.Reader) err
 		return err
 	}
 	err = c.once(ctx, r, token, read)
-	if !refused(err) {
+	if !Refused(err) || c.token.fixed {
 		return err
 	}
 	if token, err = c.token.renew(ctx, c, token); err != nil {

@@ -71,8 +71,22 @@ var (
 		Since:   firstVersion,
 		Why:     "An eviction leaves no time to upload; an empty page without a word sends people after the wrong fault.",
 	}
+	LogsStoreGone = Check{
+		ID: "logs.store_gone", Title: "loses no log of a task that ends while the object store answers nobody",
+		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor, FeatureObjectStorageLogs, FeatureObjectStorePause},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#39225"},
+		Since:   firstVersion,
+		Why:     "A pod tries to store its log once, in its last seconds, and takes it along when it gives up; the task is green and its log is nowhere.",
+	}
+	LogsCredentialsRotated = Check{
+		ID: "logs.credentials_rotated", Title: "stores and reads logs with a new access key after the old one was revoked",
+		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor, FeatureEnvironmentConnections, FeatureDatabaseAccess, FeatureObjectStorageLogs, FeatureRotatableSecrets},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#60040"},
+		Since:   firstVersion,
+		Why:     "A task pod or an API server that keeps the old key loses the logs of tomorrow or hides those of yesterday, and every task stays green.",
+	}
 )
 
 func logChecks() []Check {
-	return []Check{LogsPersisted, LogsVolume, LogsPerTry, LogsLive, LogsContent, LogsForcedDeletion}
+	return []Check{LogsPersisted, LogsVolume, LogsPerTry, LogsLive, LogsContent, LogsForcedDeletion, LogsStoreGone, LogsCredentialsRotated}
 }

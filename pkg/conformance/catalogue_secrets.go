@@ -30,8 +30,30 @@ var (
 		Since:   firstVersion,
 		Why:     "Where the two do not share one key, everything is Ready, users log in, and no task can report that it began.",
 	}
+	SecretsFernetRotation = Check{
+		ID: "secrets.fernet_rotation", Title: "reads its connections with a new fernet key, and has none left that needs the old one",
+		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor, FeatureEnvironmentConnections, FeatureDatabaseAccess, FeatureRotatableSecrets},
+		Sources: []string{"Airflow documentation: Fernet", "apache/airflow#52977"},
+		Since:   firstVersion,
+		Why:     "A component that keeps a copy of the old key works until somebody takes the old key away, and then no task gets its connections.",
+	}
+	SecretsSigningRotation = Check{
+		ID: "secrets.signing_rotation", Title: "refuses the tokens of an old signing secret, and starts tasks and logs people in with a new one",
+		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor, FeatureEnvironmentConnections, FeatureDatabaseAccess, FeatureRotatableSecrets},
+		Sources: []string{"apache/airflow#60040", "apache/airflow#49871"},
+		Since:   firstVersion,
+		Why:     "A secret is changed because somebody has it who should not; tokens that are still believed, or tasks that no component believes, make that an outage.",
+	}
+	SecretsNotShown = Check{
+		ID: "secrets.not_shown", Title: "shows no secret in pods, workloads, config maps, events, logs or what Helm keeps beside its values",
+		Level:   Extended,
+		Sources: []string{"Airflow documentation: Helm Chart, Production Guide"},
+		Since:   firstVersion,
+		Why:     "Far more people, and every log store, may read pods, events and logs than may read Secrets.",
+	}
 )
 
 func secretChecks() []Check {
-	return []Check{SecretsConnectionsAgree, SecretsEncryptedAtRest, SecretsMaskedInLogs, SecretsSigningKey}
+	return []Check{SecretsConnectionsAgree, SecretsEncryptedAtRest, SecretsMaskedInLogs, SecretsSigningKey,
+		SecretsFernetRotation, SecretsSigningRotation, SecretsNotShown}
 }

@@ -19,13 +19,15 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"executor.scheduler_killed", "executor.service_account", "executor.unschedulable", "executor.xcom",
 		"ingress.acme", "ingress.api_token", "ingress.base_path", "ingress.hsts", "ingress.https_verifies",
 		"ingress.large_log", "ingress.login_browser", "ingress.redirects_http", "ingress.renewal", "ingress.session",
-		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
-		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage", "logs.volume",
+		"logs.content", "logs.credentials_rotated", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
+		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage",
+		"logs.store_gone", "logs.volume",
 		"metrics.alerts", "metrics.alerts.scheduler", "metrics.counts_runs", "metrics.dashboards", "metrics.durations",
 		"metrics.exporter_restart", "metrics.labels", "metrics.scheduler", "metrics.scraped",
 		"platform.components_ready", "platform.database_head", "platform.error_lines",
 		"platform.no_restarts", "platform.versions",
-		"secrets.connections_agree", "secrets.encrypted_at_rest", "secrets.masked_in_logs", "secrets.signing_key",
+		"secrets.connections_agree", "secrets.encrypted_at_rest", "secrets.fernet_rotation", "secrets.masked_in_logs", "secrets.not_shown",
+		"secrets.signing_key", "secrets.signing_rotation",
 	}
 	var got []string
 	for _, c := range All() {

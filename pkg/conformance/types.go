@@ -36,9 +36,12 @@ const (
 	FeatureBasePath           Feature = "base-path"       // the platform is served below a path
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
-	FeatureDatabasePause          Feature = "database-pause"    // the suite can silence the database for a while
-	FeatureDatabaseLimit          Feature = "database-limit"    // the suite can have the database refuse connections for a while
-	FeatureConnectionPooler       Feature = "connection-pooler" // components reach the database through a PgBouncer that the suite can ask
+	FeatureDatabasePause          Feature = "database-pause"     // the suite can silence the database for a while
+	FeatureObjectStorePause       Feature = "object-store-pause" // and the object store
+	FeatureDatabaseLimit          Feature = "database-limit"     // the suite can have the database refuse connections for a while
+	FeatureConnectionPooler       Feature = "connection-pooler"  // components reach the database through a PgBouncer that the suite can ask
+	// FeatureRotatableSecrets: it is known in which Secrets the platform's keys lie.
+	FeatureRotatableSecrets Feature = "rotatable-secrets"
 )
 
 // Outcome is how one attempt at a check ended.

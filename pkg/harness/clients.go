@@ -22,6 +22,7 @@ import (
 // clients are the connections of one process to the standing stack.
 type clients struct {
 	airflow airflow.Client
+	url     string // where airflow is reached
 	kube    *kube.Client
 	objects *miniogo.Client // nil when the stack has no object storage
 	metrics prometheus.API  // nil until a check asked for it
@@ -29,7 +30,9 @@ type clients struct {
 	logStore *graylog.Client
 	// database is the metadata database as this process reaches it.
 	database service.Endpoint
-	calls    *switchedWriter
+	// objectStore is where this process reaches the object store.
+	objectStore string
+	calls       *switchedWriter
 
 	ingressOnce sync.Mutex
 	ingress     *ingress // nil until it is asked for
@@ -55,6 +58,7 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 		}
 		url = "http://" + address
 	}
+	c.url = url
 	if c.airflow, err = connect(ctx, h, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {
 		return nil, err
 	}
@@ -65,18 +69,23 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	if storage.FromHost != "" {
-		c.objects, err = miniogo.New(storage.FromHost, &miniogo.Options{
-			Creds: credentials.NewStaticV4(h.ObjectStorage.User, h.ObjectStorage.Secret, ""),
-		})
-		if err != nil {
-			return nil, fmt.Errorf("make a client of the object storage: %w", err)
+	if c.objectStore = storage.FromHost; c.objectStore != "" {
+		if c.objects, err = objectsAs(c.objectStore, h.ObjectStorage.User, h.ObjectStorage.Secret); err != nil {
+			return nil, err
 		}
 	}
 	if h.LogStore.FromHost != "" {
 		c.logStore = graylog.New(h.LogStore.FromHost, h.LogStore.User, h.LogStore.Secret)
 	}
 	return c, nil
+}
+
+func objectsAs(address, user, secret string) (*miniogo.Client, error) {
+	client, err := miniogo.New(address, &miniogo.Options{Creds: credentials.NewStaticV4(user, secret, "")})
+	if err != nil {
+		return nil, fmt.Errorf("make a client of the object storage: %w", err)
+	}
+	return client, nil
 }
 
 // connect waits while nothing answers: right after a rollout, connections may

@@ -1,22 +1,14 @@
 package harness
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/airworthy/airworthy/pkg/evidence"
-	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
@@ -146,113 +138,15 @@ func (s *Session) row(ctx context.Context, query string, args []any, into ...any
 	return nil
 }
 
-// WhereThePasswordShows lists what of the platform holds the database's
-// password, in any form in which it is usually written: objects that are no
-// Secrets, events, and the logs of all containers. What is found is read from the
-// cluster and never written down, since evidence must not hold it either.
-func (s *Session) WhereThePasswordShows(ctx context.Context) (places []string, looked int, err error) {
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
-	defer cancel()
-	password, err := evidence.NewRedactor(s.suite.stack.Database.Secret)
+// change changes the metadata database.
+func (s *Session) change(ctx context.Context, statement string) error {
+	db, err := standing.ConnectDatabase(ctx, s.Asked().Database.Kind, s.suite.clients.database)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	objects, err := s.openObjects(ctx)
-	if err != nil {
-		return nil, 0, err
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, statement); err != nil {
+		return fmt.Errorf("change the database: %w", err)
 	}
-	for name, content := range objects {
-		if password.Holds(content) {
-			places = append(places, name)
-		}
-	}
-	pods, err := s.suite.clients.kube.Pods(ctx, "")
-	if err != nil {
-		return nil, 0, err
-	}
-	looked = len(objects)
-	for _, pod := range pods {
-		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
-			shows, err := s.logShows(ctx, pod.Name, container.Name, password)
-			switch {
-			case kube.NotFound(err) || container.State == "waiting" || container.State == "":
-				continue // a pod that went meanwhile, or a container that has not said anything yet
-			case err != nil:
-				return nil, looked, err
-			case shows:
-				places = append(places, "the log of "+pod.Name+"/"+container.Name)
-			}
-			looked++
-		}
-	}
-	slices.Sort(places)
-	s.fact("password", map[string]any{"places": places, "looked": looked})
-	return places, looked, nil
-}
-
-// openObjects are the objects of the namespace that are not meant to hold
-// secrets, as JSON, by kind and name.
-func (s *Session) openObjects(ctx context.Context) (map[string][]byte, error) {
-	set, namespace, all := s.suite.clients.kube.Typed(), s.suite.clients.kube.Namespace(), metav1.ListOptions{}
-	objects := map[string][]byte{}
-	var errs []error
-	add := func(kind, name string, object any) {
-		content, err := json.Marshal(object)
-		errs = append(errs, err)
-		objects[kind+" "+name] = content
-	}
-	pods, err := set.CoreV1().Pods(namespace).List(ctx, all)
-	errs = append(errs, err)
-	for _, o := range pods.Items {
-		add("pod", o.Name, o)
-	}
-	maps, err := set.CoreV1().ConfigMaps(namespace).List(ctx, all)
-	errs = append(errs, err)
-	for _, o := range maps.Items {
-		add("config map", o.Name, o)
-	}
-	events, err := set.CoreV1().Events(namespace).List(ctx, all)
-	errs = append(errs, err)
-	for _, o := range events.Items {
-		add("event", o.Name, o)
-	}
-	deployments, err := set.AppsV1().Deployments(namespace).List(ctx, all)
-	errs = append(errs, err)
-	for _, o := range deployments.Items {
-		add("deployment", o.Name, o)
-	}
-	sets, err := set.AppsV1().StatefulSets(namespace).List(ctx, all)
-	errs = append(errs, err)
-	for _, o := range sets.Items {
-		add("stateful set", o.Name, o)
-	}
-	jobs, err := set.BatchV1().Jobs(namespace).List(ctx, all)
-	errs = append(errs, err)
-	for _, o := range jobs.Items {
-		add("job", o.Name, o)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("list objects of namespace %s: %w", namespace, err)
-	}
-	return objects, nil
-}
-
-func (s *Session) logShows(ctx context.Context, pod, container string, password *evidence.Redactor) (bool, error) {
-	log, err := s.suite.clients.kube.Logs(ctx, pod, container, kube.LogOptions{})
-	if err != nil {
-		return false, err
-	}
-	defer log.Close()
-	for lines := bufio.NewReader(log); ; {
-		line, err := lines.ReadBytes('\n')
-		if password.Holds(line) {
-			return true, nil
-		}
-		if errors.Is(err, io.EOF) {
-			return false, nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("read the log of %s/%s: %w", pod, container, err)
-		}
-	}
+	return nil
 }

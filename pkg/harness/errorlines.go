@@ -124,22 +124,23 @@ func (e logEntry) time() time.Time {
 	return at
 }
 
-// excuse says at which times an error of a pod is no defect: from when a check
-// killed it (zero when none did), as its processes speak while they die; and
-// while the database was silent, and until everybody has connected again.
-func excuse(killed time.Time, silences []silence) func(time.Time) bool {
-	return func(at time.Time) bool {
+// excuse says which error of a pod is no defect by when it was written: from
+// when a check killed the pod (zero when none did), as its processes speak while
+// they die; and while a check kept something from the platform, and until
+// everybody has connected again.
+func excuse(killed time.Time, silences []silence) func(time.Time, string) bool {
+	return func(at time.Time, entry string) bool {
 		if !killed.IsZero() && !at.Before(killed.Truncate(time.Second)) {
 			return true
 		}
 		return slices.ContainsFunc(silences, func(s silence) bool {
-			return !at.Before(s.From.Truncate(time.Second)) && at.Before(s.To.Add(afterSilence))
+			return strings.Contains(entry, s.Only) && !at.Before(s.From.Truncate(time.Second)) && at.Before(s.To.Add(afterSilence))
 		})
 	}
 }
 
 // read adds one log. Errors at a time that is excused count as explained.
-func (l *ErrorLines) read(pod, path string, list []explanation, excused func(time.Time) bool) error {
+func (l *ErrorLines) read(pod, path string, list []explanation, excused func(time.Time, string) bool) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read recorded log: %w", err)
@@ -149,9 +150,10 @@ func (l *ErrorLines) read(pod, path string, list []explanation, excused func(tim
 	reported := 0
 	var entry logEntry
 	flush := func() {
+		text := strings.Join(entry.lines, "\n")
 		switch {
 		case entry.error == "":
-		case isExplained(strings.Join(entry.lines, "\n"), list), excused(entry.time()):
+		case isExplained(text, list), excused(entry.time(), text):
 			l.Explained++
 		case reported < unexplainedPerFile:
 			reported++

@@ -10,7 +10,6 @@ import (
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/platform"
-	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // connectionsDAG reads both connections, and storedConnection is the one that
@@ -68,15 +67,8 @@ func (s *Session) readConnections(ctx context.Context) (got ConnectionsRun, err 
 			err = errors.Join(err, fmt.Errorf("remove connection %s: %w", storedConnection, removal))
 		}
 	}()
-	if err := s.Airflow.DeleteConnection(ctx, storedConnection); err != nil && !airflow.NotFound(err) {
-		return got, fmt.Errorf("remove connection %s: %w", storedConnection, err)
-	}
-	err = s.Airflow.AddConnection(ctx, airflow.Connection{
-		ID: storedConnection, Type: "http", Host: platform.CheckedHost, Port: platform.CheckedPort,
-		Login: platform.CheckedLogin, Password: s.ConnectionPassword(),
-	})
-	if err != nil {
-		return got, fmt.Errorf("add connection %s: %w", storedConnection, err)
+	if err := s.storeConnection(ctx); err != nil {
+		return got, err
 	}
 	if err := s.lookAtStored(ctx, &got); err != nil {
 		return got, err
@@ -87,31 +79,51 @@ func (s *Session) readConnections(ctx context.Context) (got ConnectionsRun, err 
 	if got.Run, err = s.finish(ctx, connectionsDAG); err != nil || got.Run.State != airflow.Success {
 		return got, err
 	}
-	value, err := s.Airflow.XCom(ctx, connectionsDAG, got.Run.ID, "read", -1, "return_value")
+	got.Read, err = s.foundConnections(ctx, got.Run)
+	return got, err
+}
+
+// storeConnection writes the connection into the database through the API.
+func (s *Session) storeConnection(ctx context.Context) error {
+	if err := s.Airflow.DeleteConnection(ctx, storedConnection); err != nil && !airflow.NotFound(err) {
+		return fmt.Errorf("remove connection %s: %w", storedConnection, err)
+	}
+	err := s.Airflow.AddConnection(ctx, airflow.Connection{
+		ID: storedConnection, Type: "http", Host: platform.CheckedHost, Port: platform.CheckedPort,
+		Login: platform.CheckedLogin, Password: s.ConnectionPassword(),
+	})
 	if err != nil {
-		return got, fmt.Errorf("read what the task found: %w", err)
+		return fmt.Errorf("add connection %s: %w", storedConnection, err)
+	}
+	return nil
+}
+
+// foundConnections is what the task of a successful run found.
+func (s *Session) foundConnections(ctx context.Context, run Run) (map[string]map[string]any, error) {
+	value, err := s.Airflow.XCom(ctx, connectionsDAG, run.ID, "read", -1, "return_value")
+	if err != nil {
+		return nil, fmt.Errorf("read what the task found: %w", err)
 	}
 	found, _ := value.(map[string]any)
-	got.Read = map[string]map[string]any{}
+	read := map[string]map[string]any{}
 	for id, connection := range found {
-		got.Read[id], _ = connection.(map[string]any)
+		read[id], _ = connection.(map[string]any)
 	}
-	return got, nil
+	return read, nil
 }
 
 // lookAtStored reads the row that Airflow wrote.
 func (s *Session) lookAtStored(ctx context.Context, got *ConnectionsRun) error {
-	db, err := standing.ConnectDatabase(ctx, s.Asked().Database.Kind, s.suite.clients.database)
+	password, encrypted, err := s.storedPassword(ctx)
+	got.Clear, got.Encrypted = password == s.ConnectionPassword(), encrypted
+	return err
+}
+
+// storedPassword is the stored connection's password as the database holds it.
+func (s *Session) storedPassword(ctx context.Context) (password string, encrypted bool, err error) {
+	err = s.row(ctx, "SELECT password, is_encrypted FROM connection WHERE conn_id = ?", []any{storedConnection}, &password, &encrypted)
 	if err != nil {
-		return err
+		return "", false, fmt.Errorf("read connection %s: %w", storedConnection, err)
 	}
-	defer db.Close()
-	var password string
-	// The id is a constant of ours: databases differ in how a parameter is written.
-	row := db.QueryRowContext(ctx, "SELECT password, is_encrypted FROM connection WHERE conn_id = '"+storedConnection+"'")
-	if err := row.Scan(&password, &got.Encrypted); err != nil {
-		return fmt.Errorf("read connection %s in the database: %w", storedConnection, err)
-	}
-	got.Clear = password == s.ConnectionPassword()
-	return nil
+	return password, encrypted, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/airworthy/airworthy/pkg/evidence"
@@ -14,10 +15,13 @@ import (
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
-// silence is a time during which the database answered nobody, or refused everybody.
+// silence is a time during which a check kept something from the platform.
 type silence struct {
+	Of   string    `json:"of,omitempty"` // what answered nobody
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// Only is the text of the one kind of error that it explains; empty for all.
+	Only string `json:"only,omitempty"`
 	// Restarts counts the restarts that it caused by POD/CONTAINER, where the check
 	// that caused it counted them.
 	Restarts map[string]int32 `json:"restarts,omitempty"`
@@ -29,7 +33,7 @@ const silencesFile evidence.File = "shared/silences.jsonl"
 // were sent into it have to time out and be repeated.
 const afterSilence = 30 * time.Second
 
-// silences gives what checks of this run did to the database.
+// silences gives what checks of this run kept from the platform.
 func (s *Session) silences() ([]silence, error) {
 	data, err := os.ReadFile(s.suite.dir.Abs(silencesFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -53,7 +57,7 @@ func (s *Session) silences() ([]silence, error) {
 func (s *Session) noteSilence(during silence) error {
 	line, err := json.Marshal(during)
 	if err != nil {
-		return fmt.Errorf("note a silence of the database: %w", err)
+		return fmt.Errorf("note a silence: %w", err)
 	}
 	return s.suite.dir.Append(silencesFile, string(line)+"\n")
 }
@@ -74,7 +78,7 @@ func (s *Session) ExplainedRestarts() (map[string]int32, error) {
 	return count, nil
 }
 
-// Outage is a run during which the database was silent.
+// Outage is a run during which a service was silent.
 type Outage struct {
 	Run     Run     `json:"run"`
 	Silence silence `json:"silence"`
@@ -86,10 +90,46 @@ type Outage struct {
 // while when the named task runs, and waits for the run's end. The database is
 // let go on whatever happens.
 func (s *Session) RunWithDatabaseSilent(ctx context.Context, dag, task string, lasts time.Duration) (Outage, error) {
+	return s.runWithSilent(ctx, dag, task, lasts, silenced{
+		name: "database", container: s.suite.stack.Database.Container, explains: true,
+		try: func(ctx context.Context) error {
+			db, err := standing.ConnectDatabase(ctx, s.Asked().Database.Kind, s.suite.clients.database)
+			if err == nil {
+				_ = db.Close()
+			}
+			return err
+		},
+	})
+}
+
+// RunWithObjectStoreSilent is the same for the object store. It returns when
+// the pods of the run have ended too, which store their logs last.
+func (s *Session) RunWithObjectStoreSilent(ctx context.Context, dag, task string, lasts time.Duration) (Outage, error) {
+	outage, err := s.runWithSilent(ctx, dag, task, lasts, silenced{
+		name: "object store", container: s.suite.stack.ObjectStorage.Container,
+		try: func(ctx context.Context) error {
+			_, err := s.suite.clients.objects.BucketExists(ctx, s.Asked().ObjectStorage.Bucket)
+			return err
+		},
+	})
+	if err == nil {
+		_, err = s.FinishedPods(ctx, outage.Run)
+	}
+	return outage, err
+}
+
+// silenced is a service whose container is paused for a while.
+type silenced struct {
+	name, container string
+	try             func(context.Context) error // reaches it anew
+	explains        bool                        // components that need it may speak of its silence as an error
+}
+
+func (s *Session) runWithSilent(ctx context.Context, dag, task string, lasts time.Duration, what silenced) (Outage, error) {
 	var outage Outage
 	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
 	defer cancel()
-	own := s.apart("silence")
+	own := s.apart("silent-" + strings.ReplaceAll(what.name, " ", "-"))
 	if _, err := own.start(ctx, dag); err != nil {
 		return outage, err
 	}
@@ -97,7 +137,7 @@ func (s *Session) RunWithDatabaseSilent(ctx context.Context, dag, task string, l
 		return outage, err
 	}
 	var err error
-	if outage.Silence, outage.Meanwhile, err = s.silenceDatabase(ctx, lasts); err != nil {
+	if outage.Silence, outage.Meanwhile, err = s.silence(ctx, what, lasts); err != nil {
 		return outage, err
 	}
 	outage.Run, err = own.finish(ctx, dag)
@@ -105,17 +145,19 @@ func (s *Session) RunWithDatabaseSilent(ctx context.Context, dag, task string, l
 	return outage, err
 }
 
-// connectTry is how long a connection is tried while the database is silent.
+// connectTry is how long a service is tried while it is silent.
 const connectTry = 3 * time.Second
 
-func (s *Session) silenceDatabase(ctx context.Context, lasts time.Duration) (during silence, meanwhile string, err error) {
-	database := pause.Container{Host: s.suite.stack.Engine, Name: s.suite.stack.Database.Container}
-	during.From = time.Now().UTC()
-	resume, err := database.Silence(ctx)
+func (s *Session) silence(ctx context.Context, what silenced, lasts time.Duration) (during silence, meanwhile string, err error) {
+	container := pause.Container{Host: s.suite.stack.Engine, Name: what.container}
+	during = silence{Of: what.name, From: time.Now().UTC()}
+	resume, err := container.Silence(ctx)
 	defer func() {
 		err = errors.Join(err, resume())
 		during.To = time.Now().UTC()
-		err = errors.Join(err, s.noteSilence(during))
+		if what.explains {
+			err = errors.Join(err, s.noteSilence(during))
+		}
 	}()
 	if err != nil {
 		return during, "", err
@@ -124,9 +166,7 @@ func (s *Session) silenceDatabase(ctx context.Context, lasts time.Duration) (dur
 	defer over.Stop()
 	try, cancel := context.WithTimeout(ctx, connectTry)
 	defer cancel()
-	if db, err := standing.ConnectDatabase(try, s.Asked().Database.Kind, s.suite.clients.database); err == nil {
-		_ = db.Close()
-	} else {
+	if err := what.try(try); err != nil {
 		meanwhile = err.Error()
 	}
 	select {

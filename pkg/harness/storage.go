@@ -18,11 +18,15 @@ import (
 func (s *Session) StoredLog(ctx context.Context, ref airflow.TaskRef) ([]byte, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	if s.suite.clients.objects == nil {
+	return s.storedLog(ctx, s.suite.clients.objects, ref)
+}
+
+func (s *Session) storedLog(ctx context.Context, objects *miniogo.Client, ref airflow.TaskRef) ([]byte, error) {
+	if objects == nil {
 		return nil, errors.New("the stack has no object storage")
 	}
 	key := platform.LogPrefix + "/" + LogKey(ref)
-	object, err := s.suite.clients.objects.GetObject(ctx, s.Asked().ObjectStorage.Bucket, key, miniogo.GetObjectOptions{})
+	object, err := objects.GetObject(ctx, s.Asked().ObjectStorage.Bucket, key, miniogo.GetObjectOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("read object %s: %w", key, err)
 	}

@@ -75,6 +75,8 @@ func (c *Client) Pod(ctx context.Context, name string) (PodFact, error) {
 	return NewPodFact(pod), nil
 }
 
+var errKind = errors.New("this kind has no replicas known here")
+
 // Replicas says how many pods a workload should have, and how many are ready.
 // kind is Deployment, StatefulSet or DaemonSet.
 func (c *Client) Replicas(ctx context.Context, kind, name string) (wanted, ready int, err error) {
@@ -96,7 +98,7 @@ func (c *Client) Replicas(ctx context.Context, kind, name string) (wanted, ready
 			return int(d.Status.DesiredNumberScheduled), int(d.Status.NumberReady), nil
 		}
 	default:
-		err = errors.New("this kind has no replicas known here")
+		err = errKind
 	}
 	return 0, 0, fmt.Errorf("get the replicas of %s %s/%s: %w", kind, c.namespace, name, err)
 }

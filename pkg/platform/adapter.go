@@ -160,7 +160,10 @@ func (s Spec) LogFolder() string { return "s3://" + s.ObjectStorage.Bucket + "/"
 const LogPrefix = "task-logs"
 
 // LogConnection is the Airflow connection by which task logs are written and
-// read: the JSON form that Airflow takes from AIRFLOW_CONN_<ID>.
+// read: the JSON form that Airflow takes from AIRFLOW_CONN_<ID>. A store that
+// answers nobody for a minute costs a log that minute: a pod tries once to store
+// its log, so the tries are in this connection. boto3's own time-outs of a minute
+// would let whoever reads a log meanwhile wait for five.
 func (s Spec) LogConnection() map[string]any {
 	return map[string]any{
 		"conn_type": "aws",
@@ -170,7 +173,11 @@ func (s Spec) LogConnection() map[string]any {
 			"endpoint_url": "http://" + s.ObjectStorage.FromPod,
 			"region_name":  "us-east-1",
 			// A bucket is a path, not a host name that some DNS would have to know.
-			"config_kwargs": map[string]any{"s3": map[string]any{"addressing_style": "path"}},
+			"config_kwargs": map[string]any{
+				"s3":              map[string]any{"addressing_style": "path"},
+				"connect_timeout": 10, "read_timeout": 10,
+				"retries": map[string]any{"mode": "standard", "max_attempts": 8},
+			},
 		},
 	}
 }

@@ -153,6 +153,8 @@ type Release struct {
 	PodSelector string `json:"podSelector,omitempty"`
 	// Metrics is nil where the platform exports none.
 	Metrics *Metrics `json:"metrics,omitempty"`
+	// Keys is nil where it is not known where the keys lie.
+	Keys *Keys `json:"keys,omitempty"`
 	// Pooler is nil where the components reach the database itself.
 	Pooler *Pooler `json:"pooler,omitempty"`
 }
@@ -162,6 +164,23 @@ type Release struct {
 type Pooler struct {
 	Service string `json:"service"`
 	Port    int    `json:"port"`
+}
+
+// Keys are where the keys that components share lie in the release's namespace.
+// A component that was started again has read them anew.
+type Keys struct {
+	Fernet  SecretKey `json:"fernet"`  // what Airflow takes as core.fernet_key
+	Signing SecretKey `json:"signing"` // api_auth.jwt_secret
+	Session SecretKey `json:"session"` // api.secret_key
+	// LogConnection is the Airflow connection to the store of task logs, in its
+	// JSON form; zero where logs go elsewhere.
+	LogConnection SecretKey `json:"logConnection,omitzero"`
+}
+
+// SecretKey is one key of a Secret.
+type SecretKey struct {
+	Secret string `json:"secret"`
+	Key    string `json:"key"`
 }
 
 // Metrics is how an installed platform exports its metrics.

@@ -131,7 +131,8 @@ func (u *up) upObjectStorage(ctx context.Context) func(func(string)) error {
 		waiting("minio to answer")
 		handle, err := minio.Run(ctx, image.Local, u.placement("minio"),
 			minio.WithRoot(u.h.ObjectAdmin.User, u.h.ObjectAdmin.Secret),
-			minio.WithBucket(u.h.ObjectStorage.Bucket), minio.WithUser(u.h.ObjectStorage.User, u.h.ObjectStorage.Secret))
+			minio.WithBucket(u.h.ObjectStorage.Bucket), minio.WithUser(u.h.ObjectStorage.User, u.h.ObjectStorage.Secret),
+			minio.WithNext(u.h.Next.ObjectUser, u.h.Next.ObjectSecret))
 		if err != nil {
 			return fmt.Errorf("start the object storage: %w", err)
 		}

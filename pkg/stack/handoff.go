@@ -18,6 +18,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Handoff is a standing stack as data: everything that another process needs
@@ -49,8 +50,9 @@ type Handoff struct {
 	DatabaseAdmin    service.Endpoint    `json:"databaseAdmin"` // the server's administrator; without an address where nobody may be one
 	ObjectStorage    service.Endpoint    `json:"objectStorage"` // the least-privilege user
 	ObjectAdmin      service.Endpoint    `json:"objectAdmin"`   // the root user
-	LogStore         service.Endpoint    `json:"logStore"`      // Graylog's API; without an address where no logs are shipped
-	Git              service.Git         `json:"git"`           // where DAG files come from, where they come from Git
+	Next             standing.Next       `json:"next"`
+	LogStore         service.Endpoint    `json:"logStore"` // Graylog's API; without an address where no logs are shipped
+	Git              service.Git         `json:"git"`      // where DAG files come from, where they come from Git
 	Images           []images.Resolution `json:"images"`
 	Secrets          []string            `json:"secrets"` // every value that evidence must not hold
 	Started          time.Time           `json:"started"`

@@ -27,8 +27,11 @@ func sample() Handoff {
 		Database:      service.Endpoint{FromHost: "127.0.0.1:2", User: "u", Secret: "secret-b", Container: "sample-postgres"},
 		DatabaseAdmin: service.Endpoint{FromHost: "127.0.0.1:2", User: "a", Secret: "secret-c"},
 		ObjectStorage: service.Endpoint{FromHost: "127.0.0.1:3", Bucket: "logs"},
-		Ingress:       platform.Reached{HTTPS: "127.0.0.1:4", CA: "certificate"},
-		Secrets:       []string{"secret-a", "secret-b"}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Ready: true,
+		FernetKey:     "secret-c", JWTSecret: "secret-d", APISecretKey: "secret-e",
+		ObjectAdmin: service.Endpoint{FromHost: "127.0.0.1:3", User: "root"},
+		Next:        standing.Next{FernetKey: "secret-f", ObjectUser: "next"},
+		Ingress:     platform.Reached{HTTPS: "127.0.0.1:4", CA: "certificate"},
+		Secrets:     []string{"secret-a", "secret-b"}, Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Ready: true,
 	}
 }
 

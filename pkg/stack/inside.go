@@ -78,6 +78,6 @@ func (u *up) upInside(ctx context.Context) error {
 		}
 		defer closing()
 		waiting("the bucket and its user")
-		return minio.Furnish(ctx, admin, u.h.ObjectStorage)
+		return minio.Furnish(ctx, admin, u.h.ObjectStorage, service.Endpoint{User: u.h.Next.ObjectUser, Secret: u.h.Next.ObjectSecret})
 	})
 }

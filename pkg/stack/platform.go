@@ -19,7 +19,9 @@ const (
 	releaseName = "airflow"
 	adminUser   = "admin"
 	objectUser  = "airflow-logs"
-	databaseIs  = "airflow"
+	// The user that objectUser gives way to when its key is rotated.
+	nextObjectUser = "airflow-logs-next"
+	databaseIs     = "airflow"
 )
 
 // AdapterOf gives the adapter that a run file names.

@@ -10,6 +10,8 @@ import (
 // secrets of one stack, made anew each time it is made from nothing.
 type secrets struct {
 	admin, fernet, jwt, api, database, databaseAdmin, objectRoot, objectUser, logStore, connection string
+	// What some of them are replaced by when they are rotated.
+	nextFernet, nextJWT, nextAPI, nextObjectUser string
 }
 
 func newSecrets() secrets {
@@ -20,6 +22,7 @@ func newSecrets() secrets {
 		databaseAdmin: rand.Text(),
 		objectRoot:    rand.Text(), objectUser: rand.Text(),
 		logStore: rand.Text(), connection: rand.Text(),
+		nextFernet: fernetKey(), nextJWT: rand.Text() + rand.Text(), nextAPI: rand.Text(), nextObjectUser: rand.Text(),
 	}
 }
 
@@ -31,7 +34,10 @@ func fernetKey() string {
 }
 
 func (s secrets) all() []string {
-	return []string{s.admin, s.fernet, s.jwt, s.api, s.database, s.databaseAdmin, s.objectRoot, s.objectUser, s.logStore, s.connection}
+	return []string{
+		s.admin, s.fernet, s.jwt, s.api, s.database, s.databaseAdmin, s.objectRoot, s.objectUser, s.logStore, s.connection,
+		s.nextFernet, s.nextJWT, s.nextAPI, s.nextObjectUser,
+	}
 }
 
 func withSecret(e service.Endpoint, user, secret string) service.Endpoint {

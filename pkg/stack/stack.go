@@ -23,6 +23,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Options of Up.
@@ -138,8 +139,12 @@ func newHandoff(run config.Run, values Values) Handoff {
 		DatabaseAdmin: service.Endpoint{Secret: s.databaseAdmin},
 		ObjectStorage: service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: objectUser, Secret: s.objectUser},
 		ObjectAdmin:   service.Endpoint{Bucket: run.ObjectStorage.Bucket, User: "airworthy-root", Secret: s.objectRoot},
-		LogStore:      service.Endpoint{User: "admin", Secret: s.logStore},
-		Secrets:       append(s.all(), values.Secrets...),
+		Next: standing.Next{
+			FernetKey: s.nextFernet, JWTSecret: s.nextJWT, APISecretKey: s.nextAPI,
+			ObjectUser: nextObjectUser, ObjectSecret: s.nextObjectUser,
+		},
+		LogStore: service.Endpoint{User: "admin", Secret: s.logStore},
+		Secrets:  append(s.all(), values.Secrets...),
 	}
 }
 
@@ -192,6 +197,9 @@ func (u *up) features() []conformance.Feature {
 	if !servicesInside(u.Run) && u.Docker != nil {
 		u.h.Engine = u.Docker.DaemonHost()
 		features = append(features, conformance.FeatureDatabasePause, conformance.FeatureDatabaseLimit)
+		if u.Run.ObjectStorage.Kind == "minio" {
+			features = append(features, conformance.FeatureObjectStorePause)
+		}
 	}
 	slices.Sort(features)
 	return features

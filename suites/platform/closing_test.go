@@ -138,6 +138,62 @@ var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
 		Expect(refusal.Run).To(HaveTries("second", 1))
 	})
 
+	// The store is silent until 22 seconds after the first task has ended: two of
+	// the log connection's time-outs of ten seconds pass, so a pod has to begin
+	// anew twice. A minute would prove no more.
+	It("loses no log while the object store is silent", suite.Check(conformance.LogsStoreGone), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+
+		By("silencing the object store for half a minute while two tasks end")
+		outage, err := s.RunWithObjectStoreSilent(ctx, "two_steps", "first", 30*time.Second)
+		Expect(err).To(BeWithoutError())
+		Expect(outage.Meanwhile).NotTo(BeEmpty(), "what a new connection met: it was answered, so there was no outage")
+		Expect(outage.Run).To(HaveState(airflow.Success))
+		Expect(outage).To(HaveEndedInSilence("first"))
+
+		By("looking for their logs in the store and through the API")
+		for _, ref := range outage.Run.Refs() {
+			stored, err := s.StoredLog(ctx, ref)
+			Expect(err).To(BeWithoutError(), "the stored log of %s", harness.LogKey(ref))
+			Expect(stored).NotTo(BeEmpty(), "the stored log of %s", harness.LogKey(ref))
+		}
+		log, err := s.TaskLog(ctx, outage.Run.Ref("first", 1))
+		Expect(err).To(BeWithoutError())
+		Expect(log).To(HaveLine("airworthy marker: first has begun"))
+	})
+
+	It("reads connections with a new fernet key", suite.Check(conformance.SecretsFernetRotation), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		got, err := s.RotatedSecrets(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(got.KeysBefore).To(BeDecryptedBy(harness.OldKey), "the connection as it was written before")
+		Expect(got.KeysAfter).To(BeDecryptedBy(harness.NewKey), "the connection after `airflow rotate-fernet-key`")
+		Expect(got.Run).To(HaveState(airflow.Success))
+		for _, id := range harness.CheckedConnections() {
+			Expect(got.Read).To(HaveKeyWithValue(id, Equal(s.WantedConnection())), "connection %s as the task found it", id)
+		}
+	})
+
+	It("believes no token of an old signing secret", suite.Check(conformance.SecretsSigningRotation), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		got, err := s.RotatedSecrets(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(got.TokenBefore).To(BeAnswered(true), "a token before the rotation")
+		Expect(got.TokenAfter).To(BeAnswered(false), "the same token after it")
+		Expect(got.TokenNew).To(BeAnswered(true), "a token of a new log-in")
+		Expect(got.Run).To(HaveState(airflow.Success), "a task that needs the API server to begin")
+	})
+
+	It("stores and reads logs with a new access key", suite.Check(conformance.LogsCredentialsRotated), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		got, err := s.RotatedSecrets(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(got.Logs.OldUser).NotTo(BeEmpty(), "what the store answered to the old key: it was taken, so it was not revoked")
+		Expect(got.Run).To(HaveState(airflow.Success))
+		Expect(got.Logs.New).To(ContainSubstring("airworthy marker: password of"), "the stored log of a task that ran with the new key")
+		Expect(got.Logs.Old).To(ContainSubstring("airworthy marker: password of"), "an old log as the API gives it")
+	})
+
 	It("restarts no container", suite.Check(conformance.PlatformNoRestarts), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		pods, err := s.RecordedComponents(ctx)

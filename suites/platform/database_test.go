@@ -73,7 +73,7 @@ var _ = Describe("the metadata database", func() {
 		s := suite.Session(ctx)
 
 		By("reading pods, workloads, config maps, events and logs")
-		places, looked, err := s.WhereThePasswordShows(ctx)
+		places, looked, err := s.WhereSecretsShow(ctx, s.DatabasePassword())
 		Expect(err).To(BeWithoutError())
 		Expect(looked).To(BeNumerically(">", 10), "objects and logs that were read")
 		Expect(places).To(BeEmpty(), "places that show the database's password")

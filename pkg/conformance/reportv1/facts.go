@@ -31,6 +31,9 @@ type Facts struct {
 	// Problems are what went wrong outside any check: a set-up that failed, an
 	// interrupt, a clean-up that left something. They explain; they do not decide.
 	Problems []string `json:"problems,omitempty"`
+	// Leaks are the files of the run directory in which a known secret was found
+	// before it was sealed. With one, no verdict is given.
+	Leaks []string `json:"leaks,omitempty"`
 }
 
 // Platform is the platform under test.

@@ -18,12 +18,21 @@ import (
 	"github.com/airworthy/airworthy/pkg/evidence"
 )
 
-// Write stores the facts of a run, judges what its directory holds, writes
-// report.yaml, report.md, junit.xml and report.html, and seals the directory. It returns
-// what the files say. Nothing may be written into the directory afterwards.
+// Write looks for secrets in the directory of a run, stores the facts, judges
+// what the directory holds, writes report.yaml, report.md, junit.xml and
+// report.html, and seals the directory. It returns what the files say. Nothing
+// may be written into the directory afterwards.
 func Write(dir *evidence.Dir, facts reportv1.Facts) (reportv1.Document, error) {
 	if facts.Run == "" {
 		facts.Run = dir.Name()
+	}
+	leaks, err := dir.Leaks()
+	if err != nil {
+		return reportv1.Document{}, fmt.Errorf("write report: %w", err)
+	}
+	facts.Leaks = nil
+	for _, leak := range leaks {
+		facts.Leaks = append(facts.Leaks, string(leak))
 	}
 	if err := dir.WriteJSON(evidence.FactsFile, facts); err != nil {
 		return reportv1.Document{}, fmt.Errorf("write report: %w", err)
@@ -113,6 +122,13 @@ func spoil(report *conformance.Report, err error) {
 	}
 }
 
+// distrust takes the verdict back, whatever it was: what may not be handed on
+// is no evidence.
+func distrust(report *conformance.Report, leaks []string) {
+	report.Verdict = conformance.Inconclusive
+	report.Reason = "the run directory holds a secret of the stack, so it must not be handed on: look into " + strings.Join(leaks, ", ")
+}
+
 // Records reads every attempt of a run directory. One that was begun and left
 // no result is a record with the outcome missing, so that a check is not
 // passed by trying again after its process died. The error names what could
@@ -154,6 +170,9 @@ func render(dir *evidence.Dir) (reportv1.Document, []file, error) {
 	var facts reportv1.Facts
 	if err := dir.ReadJSON(evidence.FactsFile, &facts); err != nil {
 		return reportv1.Document{}, nil, err
+	}
+	if len(facts.Leaks) > 0 {
+		distrust(&judged, facts.Leaks)
 	}
 	doc := reportv1.New(facts, judged)
 	yaml, yamlErr := reportv1.Marshal(doc)

@@ -63,6 +63,26 @@ func write(t *testing.T, dir *evidence.Dir) reportv1.Document {
 	return doc
 }
 
+func TestALeakTakesTheVerdictBack(t *testing.T) {
+	for _, outcome := range []conformance.Outcome{conformance.Passed, conformance.Failed} {
+		dir := newRun(t)
+		finish(t, dir, "executor.xcom", outcome, "because")
+		finish(t, dir, "logs.live", conformance.Passed, "")
+		// Not through the directory, which would have redacted it.
+		if err := os.WriteFile(filepath.Join(dir.Path(), "planted.log"), []byte("password "+secret), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		doc := write(t, dir)
+		if doc.Verdict != conformance.Inconclusive || doc.Verdict.ExitCode() != 3 || !strings.HasSuffix(doc.Reason, ": look into planted.log") {
+			t.Errorf("with a check that %s the verdict is %s: %s", outcome, doc.Verdict, doc.Reason)
+		}
+		got, err := Verify(dir.Path())
+		if err != nil || len(got.Differences) != 0 || got.Document.Verdict != conformance.Inconclusive {
+			t.Errorf("verify says %s, %q, %v", got.Document.Verdict, got.Differences, err)
+		}
+	}
+}
+
 func TestVerifyMakesTheSameBytes(t *testing.T) {
 	dir := newRun(t)
 	finish(t, dir, "executor.xcom", conformance.Passed, "")

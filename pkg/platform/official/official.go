@@ -17,6 +17,14 @@ func New() platform.Adapter {
 	return charted.Adapter{
 		Label: "official", Source: source, Values: Values, ComponentKey: "component", Migration: "run-airflow-migrations",
 		Pods: func(spec platform.Spec) string { return "tier=airflow,release=" + spec.Release },
+		Keys: func(spec platform.Spec) platform.Keys {
+			return platform.Keys{
+				Fernet:        platform.SecretKey{Secret: spec.Release + "-fernet-key", Key: "fernet-key"},
+				Signing:       platform.SecretKey{Secret: spec.Release + "-jwt-secret", Key: "jwt-secret"},
+				Session:       platform.SecretKey{Secret: spec.Release + "-api-secret-key", Key: "api-secret-key"},
+				LogConnection: platform.SecretKey{Secret: connectionSecret(spec, logConnection), Key: "connection"},
+			}
+		},
 	}
 }
 

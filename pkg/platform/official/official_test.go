@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/internal/charted"
 	"github.com/airworthy/airworthy/pkg/service"
@@ -140,6 +141,9 @@ func TestPlanOfTheRealChart(t *testing.T) {
 			want := []string{"Deployment/flight-api-server", "Deployment/flight-dag-processor", "Deployment/flight-scheduler", "Deployment/flight-triggerer"}
 			if !slices.Equal(got, want) {
 				t.Errorf("components = %q, want %q", got, want)
+			}
+			if !slices.Contains(plan.Features, conformance.FeatureRotatableSecrets) {
+				t.Errorf("the keys are not where they are looked for; the features are %q", plan.Features)
 			}
 			t.Logf("%s", plan.Manifests)
 		})

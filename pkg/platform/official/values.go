@@ -45,7 +45,7 @@ func Values(spec platform.Spec) values {
 	}
 	addDatabase(out, spec)
 	if spec.LogStore == platform.LogsObjectStorage {
-		addConnection(out, spec, "task_logs", spec.LogConnection())
+		addConnection(out, spec, logConnection, spec.LogConnection())
 	}
 	for _, id := range slices.Sorted(maps.Keys(spec.Connections)) {
 		addConnection(out, spec, id, spec.Connections[id])
@@ -134,7 +134,7 @@ func config(spec platform.Spec) values {
 	}
 	if spec.LogStore == platform.LogsObjectStorage {
 		out["logging"] = values{
-			"remote_logging": "True", "remote_log_conn_id": "task_logs", "remote_base_log_folder": spec.LogFolder(),
+			"remote_logging": "True", "remote_log_conn_id": logConnection, "remote_base_log_folder": spec.LogFolder(),
 		}
 	}
 	return out
@@ -166,13 +166,21 @@ func apiService(spec platform.Spec) values {
 		values{"name": "api-server", "port": "{{ .Values.ports.apiServer }}", "nodePort": strconv.Itoa(spec.NodePort)}}}
 }
 
+// logConnection is the connection to the store of task logs.
+const logConnection = "task_logs"
+
+// connectionSecret is the Secret that holds a connection of the environment.
+func connectionSecret(spec platform.Spec, id string) string {
+	return spec.Release + "-" + strings.ReplaceAll(id, "_", "-")
+}
+
 // addConnection gives every container a connection through a Secret of its own.
 func addConnection(out values, spec platform.Spec, id string, connection map[string]any) {
 	content, err := json.Marshal(connection)
 	if err != nil {
 		panic(fmt.Sprintf("a map of strings did not marshal: %v", err))
 	}
-	secret := spec.Release + "-" + strings.ReplaceAll(id, "_", "-")
+	secret := connectionSecret(spec, id)
 	addSecret(out, secret, "connection", string(content))
 	all, _ := out["secret"].([]any)
 	out["secret"] = append(all, values{"envName": "AIRFLOW_CONN_" + strings.ToUpper(id), "secretName": secret, "secretKey": "connection"})

@@ -3,6 +3,8 @@
 package reference
 
 import (
+	"strings"
+
 	"github.com/airworthy/airworthy/fixtures"
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/platform/internal/charted"
@@ -16,6 +18,21 @@ func New() platform.Adapter {
 		Pods: func(spec platform.Spec) string {
 			return "app.kubernetes.io/name=airflow,app.kubernetes.io/instance=" + spec.Release
 		},
+		Keys: keys,
+	}
+}
+
+// keys are named by the variables of the environment that they become.
+func keys(spec platform.Spec) platform.Keys {
+	in, session := spec.Release+"-keys", "AIRFLOW__API__SECRET_KEY"
+	if strings.HasPrefix(spec.AirflowVersion, "2.") {
+		session = "AIRFLOW__WEBSERVER__SECRET_KEY"
+	}
+	return platform.Keys{
+		Fernet:        platform.SecretKey{Secret: in, Key: "AIRFLOW__CORE__FERNET_KEY"},
+		Signing:       platform.SecretKey{Secret: in, Key: "AIRFLOW__API_AUTH__JWT_SECRET"},
+		Session:       platform.SecretKey{Secret: in, Key: session},
+		LogConnection: platform.SecretKey{Secret: spec.Release + "-logs", Key: "AIRFLOW_CONN_TASK_LOGS"},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"helm.sh/helm/v3/pkg/lint"
 	"helm.sh/helm/v3/pkg/lint/support"
 
+	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/service"
 )
@@ -215,5 +216,34 @@ func TestLint(t *testing.T) {
 		if m.Severity >= support.WarningSev {
 			t.Errorf("%s", m)
 		}
+	}
+}
+
+// Checks that replace the keys need to know where they are; nothing is claimed
+// where the chart was told to take one from elsewhere.
+func TestRotatableSecrets(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*platform.Spec)
+		want   bool
+	}{
+		{"default", func(*platform.Spec) {}, true},
+		{"logs on a volume", func(s *platform.Spec) { s.LogStore = platform.LogsVolume }, true},
+		{"airflow 2", func(s *platform.Spec) { s.AirflowVersion = "2.11.0" }, true},
+		{"the keys' Secret is dropped", func(s *platform.Spec) {
+			s.Overlays = []platform.Overlay{{Kind: "Secret", Name: "flight-keys", Delete: true}}
+		}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := spec()
+			row.change(&s)
+			plan, err := New().Plan(context.Background(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.Contains(plan.Features, conformance.FeatureRotatableSecrets); got != row.want {
+				t.Errorf("rotatable-secrets is claimed: %t, want %t", got, row.want)
+			}
+		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/minio"
+	"github.com/airworthy/airworthy/pkg/service/minio/admin"
 )
 
 var image = flag.String("minio-image", "airworthy/proto-minio:dev", "MinIO image in the container engine")
@@ -48,7 +49,8 @@ func TestRunAttachClose(t *testing.T) {
 		Labels: map[string]string{environment.LabelStack: stack, environment.LabelPart: "minio"},
 	}
 	start := time.Now()
-	server, err := minio.Run(ctx, *image, place, minio.WithBucket("logs"), minio.WithUser("pilot", "correct-horse"))
+	server, err := minio.Run(ctx, *image, place, minio.WithBucket("logs"), minio.WithUser("pilot", "correct-horse"),
+		minio.WithNext("co-pilot", "battery-staple"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +59,32 @@ func TestRunAttachClose(t *testing.T) {
 		t.Error(err)
 	}
 	user(ctx, t, server)
+	rotate(ctx, t, server)
 	for range 2 {
 		if err := server.Close(ctx); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// rotate takes the first user's key away, and tries both.
+func rotate(ctx context.Context, t *testing.T, server *minio.Server) {
+	t.Helper()
+	reach := func(user, secret string) string {
+		c, err := miniogo.New(server.Endpoint().FromHost, &miniogo.Options{Creds: credentials.NewStaticV4(user, secret, "")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.PutObject(ctx, "logs", "rotate.log", strings.NewReader("text"), 4, miniogo.PutObjectOptions{})
+		return miniogo.ToErrorResponse(err).Code
+	}
+	for _, enabled := range []bool{false, true} {
+		if err := admin.New(server.Admin()).SetEnabled(ctx, "pilot", enabled); err != nil {
+			t.Fatal(err)
+		}
+		old, next := reach("pilot", "correct-horse"), reach("co-pilot", "battery-staple")
+		if enabled != (old == "") || next != "" {
+			t.Errorf("enabled %t: the old user is answered %q, the next %q", enabled, old, next)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package minio runs a MinIO server beside the cluster, with one bucket and
-// one user that may use this bucket and do nothing else.
+// users that may use this bucket and do nothing else.
 package minio
 
 import (
@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/minio/madmin-go/v3"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/testcontainers/testcontainers-go"
@@ -20,6 +19,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/service"
 	"github.com/airworthy/airworthy/pkg/service/internal/container"
+	"github.com/airworthy/airworthy/pkg/service/minio/admin"
 )
 
 const (
@@ -33,6 +33,7 @@ type Option func(*options)
 type options struct {
 	root, rootSecret string
 	user, userSecret string
+	next             service.Endpoint
 	bucket           string
 }
 
@@ -46,6 +47,12 @@ func WithRoot(user, secret string) Option {
 // more. The default is airflow with a random secret.
 func WithUser(user, secret string) Option {
 	return func(o *options) { o.user, o.userSecret = user, secret }
+}
+
+// WithNext names another user of the bucket, who may do the same: the one that
+// the first gives way to when access keys are rotated. There is none by default.
+func WithNext(user, secret string) Option {
+	return func(o *options) { o.next = service.Endpoint{User: user, Secret: secret} }
 }
 
 // WithBucket names the bucket; the default is airflow-logs.
@@ -79,8 +86,8 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	address := net.JoinHostPort(place.Name, portNumber)
 	server := &Server{
 		Handle: handle,
-		user:   service.Endpoint{FromPod: address, Bucket: o.bucket, User: o.user, Secret: o.userSecret},
-		root:   service.Endpoint{FromPod: address, Bucket: o.bucket, User: o.root, Secret: o.rootSecret},
+		user:   service.Endpoint{FromPod: address, Bucket: o.bucket, User: o.user, Secret: o.userSecret, Container: place.Name},
+		root:   service.Endpoint{FromPod: address, Bucket: o.bucket, User: o.root, Secret: o.rootSecret, Container: place.Name},
 	}
 	if err != nil {
 		return server, err
@@ -104,7 +111,11 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	if err != nil {
 		return server, err
 	}
-	return server, Furnish(ctx, server.root, server.user)
+	users := []service.Endpoint{server.user}
+	if o.next.User != "" {
+		users = append(users, o.next)
+	}
+	return server, Furnish(ctx, server.root, users...)
 }
 
 // Attach uses the running server of the placement's stack and name, with the
@@ -155,18 +166,18 @@ func (s *Server) locate(ctx context.Context) error {
 	return err
 }
 
-// Furnish makes the bucket of user, and the user who may use this bucket and do
-// nothing else. A bucket that is there is used. root is the administrator, whose
-// address on this machine is the one that counts.
-func Furnish(ctx context.Context, root, user service.Endpoint) error {
+// Furnish makes the bucket of root, and the users, who may use this bucket and
+// do nothing else. A bucket that is there is used. root is the administrator,
+// whose address on this machine is the one that counts.
+func Furnish(ctx context.Context, root service.Endpoint, users ...service.Endpoint) error {
 	client, err := connect(root)
 	if err != nil {
 		return err
 	}
 	// The server answers health probes a moment before it serves requests.
-	_, err = await.Until(ctx, "bucket "+user.Bucket+" to be made", 50*time.Millisecond,
+	_, err = await.Until(ctx, "bucket "+root.Bucket+" to be made", 50*time.Millisecond,
 		func(ctx context.Context) (struct{}, error) {
-			err := client.MakeBucket(ctx, user.Bucket, minio.MakeBucketOptions{})
+			err := client.MakeBucket(ctx, root.Bucket, minio.MakeBucketOptions{})
 			if minio.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" {
 				return struct{}{}, nil
 			}
@@ -176,22 +187,17 @@ func Furnish(ctx context.Context, root, user service.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	admin, err := madmin.NewWithOptions(root.FromHost, &madmin.Options{
-		Creds: credentials.NewStaticV4(root.User, root.Secret, ""),
-	})
-	if err != nil {
-		return fmt.Errorf("make an administrator's client: %w", err)
+	as, name := admin.New(root), "bucket-"+root.Bucket
+	if err := as.AddPolicy(ctx, name, policy(root.Bucket)); err != nil {
+		return err
 	}
-	name := "bucket-" + user.Bucket
-	if err := admin.AddCannedPolicy(ctx, name, []byte(policy(user.Bucket))); err != nil {
-		return fmt.Errorf("add policy %s: %w", name, err)
-	}
-	if err := admin.AddUser(ctx, user.User, user.Secret); err != nil {
-		return fmt.Errorf("add user %s: %w", user.User, err)
-	}
-	_, err = admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{name}, User: user.User})
-	if err != nil {
-		return fmt.Errorf("give policy %s to user %s: %w", name, user.User, err)
+	for _, user := range users {
+		if err := as.AddUser(ctx, user.User, user.Secret); err != nil {
+			return err
+		}
+		if err := as.Grant(ctx, user.User, name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

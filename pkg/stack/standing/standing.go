@@ -33,14 +33,31 @@ type Stack struct {
 	Engine        string           `json:"engine"` // address of the container engine; empty where none was used
 	Database      service.Endpoint `json:"database"`
 	DatabaseAdmin service.Endpoint `json:"databaseAdmin"` // the server's administrator; without an address where nobody may be one
+	FernetKey     string           `json:"fernetKey"`
+	JWTSecret     string           `json:"jwtSecret"`
+	APISecretKey  string           `json:"apiSecretKey"`
 	ObjectStorage service.Endpoint `json:"objectStorage"` // the least-privilege user
-	LogStore      service.Endpoint `json:"logStore"`      // Graylog's API
-	Git           service.Git      `json:"git"`           // where DAG files come from, where they come from Git
-	Secrets       []string         `json:"secrets"`       // every value that evidence must not hold
+	ObjectAdmin   service.Endpoint `json:"objectAdmin"`   // the root user
+	Next          Next             `json:"next"`
+	LogStore      service.Endpoint `json:"logStore"` // Graylog's API
+	Git           service.Git      `json:"git"`      // where DAG files come from, where they come from Git
+	Secrets       []string         `json:"secrets"`  // every value that evidence must not hold
 	// ConnectionSecret is the password of platform.CheckedConnection.
 	ConnectionSecret string `json:"connectionSecret"`
 	// Ingress is where people reach the platform.
 	Ingress platform.Reached `json:"ingress,omitzero"`
+}
+
+// Next is what the platform's secrets are replaced by when they are rotated. It
+// is made with the stack, so that whoever writes evidence knows it before it is
+// used for anything.
+type Next struct {
+	FernetKey    string `json:"fernetKey"`
+	JWTSecret    string `json:"jwtSecret"`
+	APISecretKey string `json:"apiSecretKey"`
+	// The object store's user that may do the same as the first.
+	ObjectUser   string `json:"objectUser"`
+	ObjectSecret string `json:"objectSecret"`
 }
 
 // Read reads the file of a stack.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"helm.sh/helm/v3/pkg/chartutil"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 
 	"github.com/airworthy/airworthy/pkg/conformance"
@@ -35,6 +36,9 @@ type Adapter struct {
 	ComponentKey string
 	// Migration is the component that migrates the database.
 	Migration string
+	// Keys are where the chart puts keys, unless its values name Secrets of
+	// somebody else.
+	Keys func(platform.Spec) platform.Keys
 }
 
 var _ platform.Adapter = Adapter{}
@@ -58,7 +62,7 @@ func (a Adapter) Plan(ctx context.Context, spec platform.Spec) (platform.Plan, e
 	}
 	return platform.Plan{
 		Adapter: a.Label, Chart: src.Chart.Name(), Version: src.Chart.Metadata.Version, Digest: src.Digest,
-		Images: rendered.Images(), Features: features(spec), Components: a.components(spec, rendered),
+		Images: rendered.Images(), Features: a.features(spec, rendered), Components: a.components(spec, rendered),
 		Manifests: manifests, Values: r.Values,
 	}, nil
 }
@@ -144,6 +148,7 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 		Name: spec.Release, Namespace: spec.Namespace, Revision: revision, Began: began,
 		Components: a.components(spec, rendered),
 		APIService: spec.Release + "-api-server", APIPort: apiPort,
+		Keys:        a.keys(spec, rendered),
 		PodSelector: a.Pods(spec), MigrationSelector: a.Pods(spec) + "," + a.ComponentKey + "=" + a.Migration,
 	}
 	if spec.DAGDelivery == platform.DAGsMounted {
@@ -168,8 +173,35 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 	return release, nil
 }
 
-func features(spec platform.Spec) []conformance.Feature {
+// keys is nil unless every one of them was rendered where it is looked for: the
+// user's values may say that the platform takes one from elsewhere.
+func (a Adapter) keys(spec platform.Spec, rendered helm.Rendered) *platform.Keys {
+	keys := a.Keys(spec)
+	all := []platform.SecretKey{keys.Fernet, keys.Signing, keys.Session}
+	if spec.LogStore == platform.LogsObjectStorage {
+		all = append(all, keys.LogConnection)
+	} else {
+		keys.LogConnection = platform.SecretKey{}
+	}
+	for _, key := range all {
+		secret, ok := rendered.Find("Secret", key.Secret)
+		if !ok {
+			return nil
+		}
+		_, isData, _ := unstructured.NestedString(secret.Object, "data", key.Key)
+		_, isText, _ := unstructured.NestedString(secret.Object, "stringData", key.Key)
+		if !isData && !isText {
+			return nil
+		}
+	}
+	return &keys
+}
+
+func (a Adapter) features(spec platform.Spec, rendered helm.Rendered) []conformance.Feature {
 	out := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess}
+	if a.keys(spec, rendered) != nil {
+		out = append(out, conformance.FeatureRotatableSecrets)
+	}
 	if len(spec.Connections) > 0 {
 		out = append(out, conformance.FeatureEnvironmentConnections)
 	}
