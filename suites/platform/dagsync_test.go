@@ -173,7 +173,7 @@ var _ = Describe("DAG files from Git", func() {
 		s := suite.Session(ctx)
 		got, err := s.GitProbe(ctx, "depth", harness.Probe{})
 		Expect(err).To(BeWithoutError())
-		Expect(got.ExitCode).To(BeZero(), got.Log)
+		Expect(got.ExitCode).To(BeZero(), got.Said())
 		Expect(got.Shallow).To(ContainElement(got.Commit), "the history does not end with the commit itself")
 	})
 

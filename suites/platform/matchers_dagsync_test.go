@@ -75,8 +75,8 @@ func HaveFailedFor(reason string) gomegatypes.GomegaMatcher {
 		if p.ExitCode == 0 {
 			return fmt.Errorf("it delivered commit %s", p.Commit)
 		}
-		if !strings.Contains(p.Log, reason) {
-			return fmt.Errorf("it failed with exit code %d for something else:\n%s", p.ExitCode, end(p.Log))
+		if !strings.Contains(p.Said(), reason) {
+			return fmt.Errorf("it failed with exit code %d for something else:\n%s", p.ExitCode, end(p.Said()))
 		}
 		return nil
 	})
@@ -85,7 +85,7 @@ func HaveFailedFor(reason string) gomegatypes.GomegaMatcher {
 func HaveDelivered(commit string) gomegatypes.GomegaMatcher {
 	return fact("a sync to commit "+commit, func(p harness.Probed) error {
 		if p.ExitCode != 0 {
-			return fmt.Errorf("it failed with exit code %d:\n%s", p.ExitCode, end(p.Log))
+			return fmt.Errorf("it failed with exit code %d:\n%s", p.ExitCode, end(p.Said()))
 		}
 		if p.Commit != commit {
 			return fmt.Errorf("it delivered commit %s", p.Commit)
@@ -94,7 +94,8 @@ func HaveDelivered(commit string) gomegatypes.GomegaMatcher {
 	})
 }
 
-func end(log string) string { return log[max(0, len(log)-800):] }
+// end is the end of a text that is too long to be shown.
+func end(text string) string { return text[max(0, len(text)-800):] }
 
 // BeOfGitSyncAlone: the key's file is closed to others, and no other container mounts it.
 func BeOfGitSyncAlone() gomegatypes.GomegaMatcher {
