@@ -26,6 +26,7 @@ const (
 	FeatureGitDAGs            Feature = "git-dags"     // DAG files come from a Git repository
 	FeatureGitSync            Feature = "git-sync"     // git-sync brings them
 	FeatureGitSyncSSH         Feature = "git-sync-ssh" // and reaches the repository over SSH
+	FeatureGitBundle          Feature = "git-bundle"   // Airflow's own Git DAG bundle brings them, with versions
 	FeatureDatabaseAccess     Feature = "database-access"
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/service/pause"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
@@ -65,7 +66,7 @@ func (s *Session) RunWithDatabaseSilent(ctx context.Context, dag, task string, l
 	if _, err := own.start(ctx, dag); err != nil {
 		return outage, err
 	}
-	if _, err := own.waitRunning(ctx, dag, task); err != nil {
+	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return outage, err
 	}
 	var err error

@@ -185,6 +185,15 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(looked.Mixed).To(BeEmpty(), "files of two commits, or none, were seen below one link")
 	})
 
+	It("stay those of one commit through a run", suite.Check(conformance.DAGSyncPinnedRun), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		file := harness.NewDAGFile("pinned")
+		DeferCleanup(func(ctx SpecContext) error { return s.DropFiles(ctx, file) })
+		pinned, err := s.PinnedRun(ctx, file)
+		Expect(err).To(BeWithoutError())
+		Expect(pinned).To(HaveKeptToItsCommit())
+	})
+
 	// Serial: while the server is away no task pod of any check could start.
 	It("outlive a minute without the Git server", Serial, suite.Check(conformance.DAGSyncServerGone), func(ctx SpecContext) {
 		s := suite.Session(ctx)

@@ -42,6 +42,21 @@ func HaveRunWhatWasPushed() gomegatypes.GomegaMatcher {
 	})
 }
 
+// HaveKeptToItsCommit: both tasks ran what the run began with, and a later run what came after.
+func HaveKeptToItsCommit() gomegatypes.GomegaMatcher {
+	return fact("a run that kept to its commit", func(p harness.Pinned) error {
+		for _, task := range []struct{ name, marker, want, of string }{
+			{"first", p.First, harness.MarkedBefore, p.Run.ID}, {"second", p.Second, harness.MarkedBefore, p.Run.ID},
+			{"second", p.Latest, harness.MarkedAfter, p.Later.ID},
+		} {
+			if task.marker != task.want {
+				return fmt.Errorf("task %s of run %s ran the file from %q the commit, not from %q it", task.name, task.of, task.marker, task.want)
+			}
+		}
+		return nil
+	})
+}
+
 // HaveTag, LieIn and BeGone are conditions for Session.WaitSeen.
 func HaveTag(tag string) func(airflow.DAG) error {
 	return func(dag airflow.DAG) error {

@@ -192,6 +192,9 @@ func features(spec platform.Spec) []conformance.Feature {
 			out = append(out, conformance.FeatureGitSyncSSH)
 		}
 	}
+	if spec.DAGDelivery == platform.DAGsGitBundle {
+		out = append(out, conformance.FeatureGitBundle)
+	}
 	slices.Sort(out)
 	return out
 }
