@@ -38,6 +38,7 @@ const (
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
 	FeatureDatabasePause          Feature = "database-pause" // the suite can silence the database for a while
+	FeatureGrafana                Feature = "grafana"        // shows the dashboards
 )
 
 // Outcome is how one attempt at a check ended.
@@ -77,15 +78,23 @@ type Check struct {
 type Planned struct {
 	Check       Check  `json:"check"`
 	Unsupported string `json:"unsupported,omitempty"` // the missing feature, when the check cannot be run here
+	Because     string `json:"because,omitempty"`     // why that feature is not offered, where it is known
 	Skipped     string `json:"skipped,omitempty"`     // the user's selection, when it was left out by hand
 }
 
 // Plan is every check of the profile, written before anything runs, so that
 // one that never ran is seen as missing.
 type Plan struct {
-	Profile  Level     `json:"profile"`
-	Features []Feature `json:"features"`
-	Checks   []Planned `json:"checks"` // ordered by ID
+	Profile    Level     `json:"profile"`
+	Features   []Feature `json:"features"`
+	NotOffered []Absence `json:"notOffered,omitempty"` // ordered by feature
+	Checks     []Planned `json:"checks"`               // ordered by ID
+}
+
+// Absence is a feature that the platform does not claim.
+type Absence struct {
+	Feature Feature `json:"feature"`
+	Because string  `json:"because"` // a clause that says why
 }
 
 // Record is what one attempt at a check left behind.

@@ -178,6 +178,7 @@ func (u *up) plan(ctx context.Context) error {
 			return fmt.Errorf("render the platform: %w", err)
 		}
 		u.h.Features = u.features()
+		u.h.NotOffered = notOffered(u.Run, u.h.Features)
 		if u.h.Addons, err = planAddons(ctx, u.h); err != nil {
 			return err
 		}
