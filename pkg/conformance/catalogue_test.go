@@ -18,7 +18,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"executor.pod_override", "executor.pod_per_task", "executor.retries",
 		"executor.scheduler_killed", "executor.service_account", "executor.unschedulable", "executor.xcom",
 		"ingress.acme", "ingress.api_token", "ingress.base_path", "ingress.hsts", "ingress.https_verifies",
-		"ingress.large_log", "ingress.login_browser", "ingress.redirects_http", "ingress.renewal", "ingress.session",
+		"ingress.large_log", "ingress.login_browser", "ingress.not_around", "ingress.redirects_http", "ingress.renewal", "ingress.session",
 		"logs.content", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
 		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage", "logs.volume",
 		"metrics.alerts", "metrics.alerts.scheduler", "metrics.counts_runs", "metrics.dashboards", "metrics.durations",
@@ -38,7 +38,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 
 func TestEveryCheckIsDescribed(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9]*(\.[a-z][a-z0-9_]*)+$`)
-	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|(Airflow|git-sync) documentation: .+)$`)
+	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|(Airflow|git-sync|Kubernetes) documentation: .+)$`)
 	for _, c := range All() {
 		t.Run(c.ID, func(t *testing.T) {
 			if !id.MatchString(c.ID) {

@@ -35,6 +35,7 @@ const (
 	FeatureACME               Feature = "acme"            // the certificate is issued by ACME
 	FeatureHSTS               Feature = "hsts"            // Strict-Transport-Security is configured
 	FeatureBasePath           Feature = "base-path"       // the platform is served below a path
+	FeatureNetworkPolicy      Feature = "network-policy"  // the API server is closed to all but the ingress, and the pod network enforces it
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
 	FeatureDatabasePause          Feature = "database-pause" // the suite can silence the database for a while

@@ -10,10 +10,11 @@ import (
 )
 
 // notOffered says of every feature that is not claimed why that is so: a check
-// that was not tried must not leave its reader guessing.
-func notOffered(run config.Run, claimed []conformance.Feature) []conformance.Absence {
+// that was not tried must not leave its reader guessing. policies is what is
+// known of the pod network where the run file asks for a network policy.
+func notOffered(run config.Run, claimed []conformance.Feature, policies string) []conformance.Absence {
 	var all []conformance.Absence
-	for _, one := range reasons(run) {
+	for _, one := range reasons(run, policies) {
 		if !slices.Contains(claimed, one.Feature) {
 			all = append(all, one)
 		}
@@ -22,7 +23,7 @@ func notOffered(run config.Run, claimed []conformance.Feature) []conformance.Abs
 }
 
 // reasons holds a reason for every feature; it holds where the feature is not claimed.
-func reasons(run config.Run) []conformance.Absence {
+func reasons(run config.Run, policies string) []conformance.Absence {
 	delivery := fmt.Sprintf("the run file delivers DAG files otherwise (platform.dagDelivery: %s)", run.Platform.DAGDelivery)
 	ssh, ingress := delivery, "the run file asks for no ingress (ingress.kind)"
 	if run.Platform.DAGDelivery == platform.DAGsGitSync {
@@ -33,6 +34,9 @@ func reasons(run config.Run) []conformance.Absence {
 			return ingress
 		}
 		return otherwise
+	}
+	if !run.Ingress.NetworkPolicy {
+		policies = behind("the run file asks for no network policy (ingress.networkPolicy)")
 	}
 	logs := fmt.Sprintf("the run file keeps task logs elsewhere (platform.logs: %s)", run.Platform.Logs)
 	return []conformance.Absence{
@@ -54,6 +58,7 @@ func reasons(run config.Run) []conformance.Absence {
 		{Feature: conformance.FeatureACME, Because: behind("the run file has certificates issued otherwise (ingress.certificates: " + run.Ingress.Certificates + ")")},
 		{Feature: conformance.FeatureHSTS, Because: behind("the run file asks for no such header (ingress.hsts: 0)")},
 		{Feature: conformance.FeatureBasePath, Because: behind("the run file serves the platform at the root (ingress.path: /)")},
+		{Feature: conformance.FeatureNetworkPolicy, Because: policies},
 		{Feature: conformance.FeatureGrafana, Because: "airworthy brings no Grafana, whose image can be built from no package registry: what its dashboards ask is asked of Prometheus itself (metrics.dashboards)"},
 	}
 }
