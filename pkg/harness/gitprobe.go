@@ -99,10 +99,10 @@ func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probe
 	return probed, nil
 }
 
-// notRun is why a probe says nothing of git-sync: the node never ran it.
-type notRun struct{ reason string }
+// notRunError is why a probe says nothing of git-sync: the node never ran it.
+type notRunError struct{ reason string }
 
-func (n notRun) Error() string { return n.reason }
+func (n notRunError) Error() string { return n.reason }
 
 // probeEnded accepts a pod in which git-sync has ended and the container beside
 // it can be asked.
@@ -113,14 +113,14 @@ func probeEnded(pod kube.PodFact, syncName string) error {
 		// A container whose start failed is terminated too, with an exit code of
 		// the node's own and a log that stays empty.
 		if c.State == "terminated" && (c.Started.IsZero() || neverStarted[c.Reason]) {
-			return await.Stop(notRun{fmt.Sprintf("container %s could not be started: %s", c.Name, told(c.Reason, c.Message))})
+			return await.Stop(notRunError{fmt.Sprintf("container %s could not be started: %s", c.Name, told(c.Reason, c.Message))})
 		}
 	}
 	switch {
 	case beside.State == "terminated":
-		return await.Stop(notRun{fmt.Sprintf("container %s has ended: %s", lookName, told(beside.Reason, beside.Message, pod.Reason, pod.Message))})
+		return await.Stop(notRunError{fmt.Sprintf("container %s has ended: %s", lookName, told(beside.Reason, beside.Message, pod.Reason, pod.Message))})
 	case pod.Ended(), !pod.DeletionRequested.IsZero():
-		return await.Stop(notRun{fmt.Sprintf("the pod was taken away (%s): %s", pod.Phase, told(pod.Reason, pod.Message))})
+		return await.Stop(notRunError{fmt.Sprintf("the pod was taken away (%s): %s", pod.Phase, told(pod.Reason, pod.Message))})
 	case sync.State != "terminated":
 		return fmt.Errorf("container %s is %s", sync.Name, cmp.Or(told(sync.State, sync.Reason, sync.Message), "not on a node: "+told(pod.Phase, pod.Reason, pod.Message)))
 	case beside.State != "running":
@@ -131,7 +131,7 @@ func probeEnded(pod kube.PodFact, syncName string) error {
 
 // neverStarted are reasons that a node gives for a container which it made and
 // could not start, or lost sight of.
-var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRun": true, "ContainerStatusUnknown": true}
+var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRunError": true, "ContainerStatusUnknown": true}
 
 func told(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ": ")
@@ -153,7 +153,7 @@ func (s *Session) probeFailed(ctx context.Context, pod kube.PodFact, failed erro
 			failed = fmt.Errorf("%w\nevent %s: %s", failed, e.Reason, e.Message)
 		}
 	}
-	var never notRun
+	var never notRunError
 	if errors.As(failed, &never) {
 		s.Unable(failed.Error())
 	}

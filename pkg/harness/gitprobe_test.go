@@ -51,7 +51,7 @@ func TestProbeEnded(t *testing.T) {
 				}
 				return
 			}
-			var never notRun
+			var never notRunError
 			if err == nil || err.Error() != row.want || errors.As(err, &never) != row.never || await.Stopped(err) != row.never {
 				t.Errorf("got %v, the node's doing: %t\nwant %s, %t", err, errors.As(err, &never), row.want, row.never)
 			}
