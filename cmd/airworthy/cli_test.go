@@ -223,7 +223,7 @@ func (s selection) planAll() (conformance.Plan, error) {
 	for _, c := range conformance.All() {
 		features = append(features, c.Requires...)
 	}
-	return conformance.NewPlan(conformance.Core, features, nil)
+	return conformance.NewPlan(conformance.Core, features, nil, nil)
 }
 
 func TestVerifyGivesTheVerdict(t *testing.T) {

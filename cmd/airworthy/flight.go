@@ -194,7 +194,7 @@ func (f *flight) stopRecording() {
 // plan writes the plan. It comes before the first check, and is written for a
 // set-up that failed too: its checks are missing then, and not forgotten.
 func (f *flight) plan() (conformance.Plan, error) {
-	p, err := f.pick.plan(f.run, f.handoff.Features)
+	p, err := f.pick.plan(f.run, f.handoff.Features, f.handoff.NotOffered)
 	if err != nil {
 		return p, usageError(err)
 	}
@@ -323,7 +323,7 @@ func (f *flight) havePlan() error {
 			features = append(features, c.Requires...)
 		}
 	}
-	p, err := f.pick.plan(f.run, features)
+	p, err := f.pick.plan(f.run, features, f.handoff.NotOffered)
 	if err != nil {
 		return usageError(err)
 	}

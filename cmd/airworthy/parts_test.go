@@ -75,7 +75,7 @@ func TestComplain(t *testing.T) {
 func TestSelectionPlan(t *testing.T) {
 	features := []conformance.Feature{conformance.FeatureKubernetesExecutor}
 	run := config.Run{Profile: "core", Checks: config.Checks{Skip: []string{"executor.retries"}}}
-	p, err := selection{checks: []string{"executor.xcom", "executor.retries"}}.plan(run, features)
+	p, err := selection{checks: []string{"executor.xcom", "executor.retries"}}.plan(run, features, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestSelectionRunsWhatIsNamed(t *testing.T) {
 	if named.Level != conformance.Extended {
 		t.Fatalf("%s is %s: choose an extended check", named.ID, named.Level)
 	}
-	p, err := selection{checks: []string{named.ID}}.plan(config.Run{Profile: "core"}, named.Requires)
+	p, err := selection{checks: []string{named.ID}}.plan(config.Run{Profile: "core"}, named.Requires, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,9 @@ func TestSummary(t *testing.T) {
 				Evidence: []string{"checks/executor.xcom/attempt-1/facts/run.json", "checks/executor.xcom/attempt-1/timeline.txt"}},
 			{ID: "logs.live", Outcome: conformance.Missing, Reason: "planned, and left no result behind"},
 			{ID: "logs.content", Outcome: conformance.Skipped, Reason: "left out by hand"},
+			{ID: "ingress.hsts", Outcome: conformance.Unsupported, Reason: "the platform does not claim ingress, hsts: nobody asked"},
 			{ID: "logs.volume", Outcome: conformance.Unsupported, Reason: "the platform does not claim volume-logs"},
+			{ID: "logs.volume.big", Outcome: conformance.Unsupported, Reason: "the platform does not claim volume-logs"},
 		},
 		Harness: reportv1.Resources{MaxRSSBytes: 150_000_000, CPUSeconds: 4.25, CPUShare: new(0.031)},
 	}
@@ -205,7 +207,8 @@ verdict: not-conformant - 1 check failed: executor.xcom
   missing logs.live: planned, and left no result behind
   problem: clean-up: the network stayed
     in use
-  unsupported: logs.volume
+  unsupported: ingress.hsts: the platform does not claim ingress, hsts: nobody asked
+  unsupported: logs.volume, logs.volume.big: the platform does not claim volume-logs
   left out by hand: 1 checks
 airworthy itself: at most 150.0 MB of memory, 4.2 s of processor time (3.1% of the machine's during the run)
 how long: set-up 60.0s, checks 90.5s, total 150.5s

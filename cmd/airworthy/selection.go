@@ -16,7 +16,7 @@ type selection struct {
 
 // plan makes the plan of a run. What was not picked is planned and skipped: a
 // part of the checks gives no verdict about the whole.
-func (s selection) plan(run config.Run, features []conformance.Feature) (conformance.Plan, error) {
+func (s selection) plan(run config.Run, features []conformance.Feature, notOffered []conformance.Absence) (conformance.Plan, error) {
 	skip, profile := slices.Clone(run.Checks.Skip), conformance.Level(run.Profile)
 	if len(s.checks) > 0 {
 		for _, c := range conformance.All() {
@@ -28,7 +28,7 @@ func (s selection) plan(run config.Run, features []conformance.Feature) (conform
 			}
 		}
 	}
-	return conformance.NewPlan(profile, features, skip)
+	return conformance.NewPlan(profile, features, notOffered, skip)
 }
 
 // runnable lists the checks of a plan that are to be run.

@@ -37,9 +37,7 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	for _, e := range doc.Errors {
 		fmt.Fprintf(w, "  does not fit: %s\n", indent(e))
 	}
-	if left := outcomes(doc, conformance.Unsupported); len(left) > 0 {
-		fmt.Fprintf(w, "  unsupported: %s\n", strings.Join(left, ", "))
-	}
+	printUnsupported(w, doc)
 	if left := outcomes(doc, conformance.Skipped); len(left) > 0 {
 		fmt.Fprintf(w, "  left out by hand: %d checks\n", len(left))
 	}
@@ -55,6 +53,24 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	fmt.Fprintf(w, "report: %s/%s\n", dir, evidence.ReportHTML)
 	fmt.Fprintf(w, "run directory: %s\n", dir)
 	fmt.Fprintln(w, countsLine(doc.Counts))
+}
+
+// printUnsupported names what was not tried, with one line for each reason.
+func printUnsupported(w io.Writer, doc reportv1.Document) {
+	var reasons []string
+	checks := map[string][]string{}
+	for _, c := range doc.Checks {
+		if c.Outcome != conformance.Unsupported {
+			continue
+		}
+		if checks[c.Reason] == nil {
+			reasons = append(reasons, c.Reason)
+		}
+		checks[c.Reason] = append(checks[c.Reason], c.ID)
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(w, "  unsupported: %s: %s\n", strings.Join(checks[reason], ", "), indent(reason))
+	}
 }
 
 // countsLine is the closing line. It begins with what passed and what failed,

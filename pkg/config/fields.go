@@ -152,6 +152,8 @@ var fields = []field{
 		doc: "Who issues the certificate: a CA of the stack's own, or an ACME test server (Pebble) beside the cluster."},
 	{path: "ingress.hsts", kind: whole, min: 0, max: 63072000,
 		doc: "Seconds that browsers are told to use HTTPS alone (Strict-Transport-Security); 0 says nothing to them."},
+	{path: "ingress.networkPolicy", kind: truth,
+		doc: "Let nobody but the ingress and the platform itself reach the API server, by a NetworkPolicy and without a node port. Only some pod networks enforce it."},
 
 	{path: "git", kind: section, doc: "The Git repository that DAG files come from, on a server made for the run."},
 	{path: "git.kind", kind: text, enum: []string{"none", "ssh", "https"},

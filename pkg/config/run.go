@@ -83,6 +83,8 @@ type Ingress struct {
 	Path         string `yaml:"path" json:"path"`                 // base path, / or /name
 	Certificates string `yaml:"certificates" json:"certificates"` // self-signed | acme
 	HSTS         int    `yaml:"hsts" json:"hsts"`                 // max-age in seconds; 0 sends no such header
+	// NetworkPolicy closes every way to the API server but the ingress.
+	NetworkPolicy bool `yaml:"networkPolicy" json:"networkPolicy"`
 }
 
 // Git is the repository that DAG files come from, on a server made for the run.

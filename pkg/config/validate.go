@@ -21,6 +21,7 @@ func (r *reader) validate() {
 	r.validateDatabase()
 	r.validateCluster()
 	r.validateGit()
+	r.validateIngress()
 	r.validateImages()
 	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
 		r.exists("platform.chart", "a chart's folder or .tgz", "mend the path, or put the chart there")
@@ -87,6 +88,18 @@ func (r *reader) validateGit() {
 		r.at("git.kind", "git.kind", must("none where cluster.kind is existing", strconv.Quote(kind), "the Git server of a run is a container beside the cluster, which a cluster that is not ours cannot reach"))
 	case uses && r.sound("platform.adapter") && r.run.Platform.Adapter != "reference":
 		r.at("platform.dagDelivery", "platform.dagDelivery", must("mounted or baked where platform.adapter is "+r.run.Platform.Adapter, strconv.Quote(delivery), "only the reference adapter delivers from Git in this version"))
+	}
+}
+
+func (r *reader) validateIngress() {
+	if !r.sound("ingress.networkPolicy", "ingress.kind", "platform.adapter") || !r.run.Ingress.NetworkPolicy {
+		return
+	}
+	switch {
+	case r.run.Ingress.Kind == "none":
+		r.at("ingress.networkPolicy", "ingress.networkPolicy", must("false where ingress.kind is none", "true", "delete it, or choose an ingress.kind: nobody would reach the API server"))
+	case r.run.Platform.Adapter != "reference":
+		r.at("ingress.networkPolicy", "ingress.networkPolicy", must("false where platform.adapter is "+r.run.Platform.Adapter, "true", "delete it, or give that chart's own policies in platform.values"))
 	}
 }
 

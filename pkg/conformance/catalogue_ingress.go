@@ -73,11 +73,18 @@ var (
 		Since:   firstVersion,
 		Why:     "Links and scripts that forget the path lead to another application of the same host.",
 	}
+	IngressNotAround = Check{
+		ID: "ingress.not_around", Title: "lets no pod of another namespace reach the API server around the ingress",
+		Level: Extended, Requires: []Feature{FeatureIngress, FeatureNetworkPolicy},
+		Sources: []string{"Kubernetes documentation: Network Policies"},
+		Since:   firstVersion,
+		Why:     "TLS, limits and access rules of the ingress protect nothing where every pod of the cluster finds the API server in the clear beside it.",
+	}
 )
 
 func ingressChecks() []Check {
 	return []Check{
 		IngressHTTPSVerifies, IngressRedirectsHTTP, IngressHSTS, IngressAPIToken, IngressLoginBrowser,
-		IngressLargeLog, IngressRenewal, IngressACME, IngressSession, IngressBasePath,
+		IngressLargeLog, IngressRenewal, IngressACME, IngressSession, IngressBasePath, IngressNotAround,
 	}
 }

@@ -11,14 +11,14 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 	want := []string{
 		"dags.appears", "dags.import_error", "dags.recovery",
 		"dagsync.atomic_switch", "dagsync.broken_commit", "dagsync.changes", "dagsync.depth", "dagsync.first_sync", "dagsync.key_private",
-		"dagsync.new_commit", "dagsync.refs", "dagsync.same_commit", "dagsync.server_gone", "dagsync.sub_folder", "dagsync.submodule", "dagsync.wrong_host_key",
+		"dagsync.new_commit", "dagsync.pinned_run", "dagsync.refs", "dagsync.same_commit", "dagsync.server_gone", "dagsync.sub_folder", "dagsync.submodule", "dagsync.wrong_host_key",
 		"database.migrated_first", "database.outage", "database.pooled", "database.secret_hidden", "database.time_zone", "database.too_few_connections", "database.unicode",
 		"executor.default_resources", "executor.failing_task", "executor.finished_pods",
 		"executor.mapped_tasks", "executor.parallel_tasks", "executor.pod_killed",
 		"executor.pod_override", "executor.pod_per_task", "executor.retries",
 		"executor.scheduler_killed", "executor.service_account", "executor.unschedulable", "executor.xcom",
 		"ingress.acme", "ingress.api_token", "ingress.base_path", "ingress.hsts", "ingress.https_verifies",
-		"ingress.large_log", "ingress.login_browser", "ingress.redirects_http", "ingress.renewal", "ingress.session",
+		"ingress.large_log", "ingress.login_browser", "ingress.not_around", "ingress.redirects_http", "ingress.renewal", "ingress.session",
 		"logs.content", "logs.credentials_rotated", "logs.forced_deletion", "logs.live", "logs.per_try", "logs.persisted",
 		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage",
 		"logs.store_gone", "logs.volume",
@@ -40,7 +40,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 
 func TestEveryCheckIsDescribed(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9]*(\.[a-z][a-z0-9_]*)+$`)
-	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|(Airflow|git-sync) documentation: .+)$`)
+	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|(Airflow|git-sync|Kubernetes) documentation: .+)$`)
 	for _, c := range All() {
 		t.Run(c.ID, func(t *testing.T) {
 			if !id.MatchString(c.ID) {

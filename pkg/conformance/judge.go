@@ -15,7 +15,7 @@ import (
 // A record with the outcome Missing stands for an attempt that was begun and
 // left no result behind.
 func Judge(plan Plan, records []Record) Report {
-	report := Report{Profile: plan.Profile, Features: slices.Clone(plan.Features)}
+	report := Report{Profile: plan.Profile, Features: slices.Clone(plan.Features), NotOffered: slices.Clone(plan.NotOffered)}
 	byCheck := map[string][]Record{}
 	for _, r := range records {
 		byCheck[r.Check] = append(byCheck[r.Check], r)
@@ -86,7 +86,11 @@ func judgeCheck(p Planned, records []Record) Judged {
 func outcome(p Planned, records []Record) (Outcome, string) {
 	switch {
 	case p.Unsupported != "":
-		return leftOut(Unsupported, "the platform does not claim "+p.Unsupported, records)
+		reason := "the platform does not claim " + p.Unsupported
+		if p.Because != "" {
+			reason += ": " + p.Because
+		}
+		return leftOut(Unsupported, reason, records)
 	case p.Skipped != "":
 		return leftOut(Skipped, p.Skipped, records)
 	case len(records) == 0:

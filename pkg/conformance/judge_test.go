@@ -15,6 +15,8 @@ func skipped(p Planned) Planned  { p.Skipped = "left out by hand"; return p }
 
 func unsupported(p Planned) Planned { p.Unsupported = "volume-logs"; return p }
 
+func because(p Planned) Planned { p = unsupported(p); p.Because = "logs go elsewhere"; return p }
+
 func record(check string, attempt int, o Outcome, reason string) Record {
 	return Record{Check: check, Attempt: attempt, Outcome: o, Reason: reason, Started: start, Took: time.Second}
 }
@@ -46,6 +48,7 @@ func TestJudgeOneCheck(t *testing.T) {
 		{"skipped by the plan, and passed", skipped(core(id)), []Record{record(id, 1, Passed, "")}, Contradictory, "planned as skipped (left out by hand), and attempt 1 was recorded as passed: no reason was recorded", Inconclusive},
 		{"skipped while it ran", core(id), []Record{record(id, 1, Skipped, "not today")}, Skipped, "not today", Inconclusive},
 		{"unsupported", unsupported(core(id)), nil, Unsupported, "the platform does not claim volume-logs", Inconclusive},
+		{"unsupported, and why", because(core(id)), nil, Unsupported, "the platform does not claim volume-logs: logs go elsewhere", Inconclusive},
 		{"unsupported and skipped", skipped(unsupported(core(id))), nil, Unsupported, "the platform does not claim volume-logs", Inconclusive},
 		{"unsupported, and failed", unsupported(core(id)), []Record{record(id, 1, Failed, "no pod")}, Contradictory, "planned as unsupported (the platform does not claim volume-logs), and attempt 1 was recorded as failed: no pod", Inconclusive},
 		{"recorded as unsupported", core(id), []Record{record(id, 1, Unsupported, "x")}, Contradictory, "attempt 1 was recorded as unsupported, and the platform claims what the check needs", Inconclusive},
@@ -155,7 +158,7 @@ func TestJudgeSumsUp(t *testing.T) {
 }
 
 func TestJudgeDoesNotDependOnOrder(t *testing.T) {
-	plan, err := NewPlan(Core, []Feature{FeatureKubernetesExecutor, FeatureLiveDAGs}, nil)
+	plan, err := NewPlan(Core, []Feature{FeatureKubernetesExecutor, FeatureLiveDAGs}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

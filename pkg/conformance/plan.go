@@ -9,13 +9,14 @@ import (
 
 // NewPlan lists every check of the profile, with those that the platform's
 // features do not allow marked unsupported and those in skip marked skipped.
-// Nothing is dropped: what is left out stays visible, and decides.
+// Nothing is dropped: what is left out stays visible, and decides. notOffered
+// says of features that are not claimed why that is so.
 // All problems of the arguments are returned at once.
-func NewPlan(profile Level, features []Feature, skip []string) (Plan, error) {
-	return newPlan(All(), profile, features, skip)
+func NewPlan(profile Level, features []Feature, notOffered []Absence, skip []string) (Plan, error) {
+	return newPlan(All(), profile, features, notOffered, skip)
 }
 
-func newPlan(catalogue []Check, profile Level, features []Feature, skip []string) (Plan, error) {
+func newPlan(catalogue []Check, profile Level, features []Feature, notOffered []Absence, skip []string) (Plan, error) {
 	var errs []error
 	if profile != Core && profile != Extended {
 		errs = append(errs, fmt.Errorf("profile %q is not known: use %s or %s", profile, Core, Extended))
@@ -24,12 +25,14 @@ func newPlan(catalogue []Check, profile Level, features []Feature, skip []string
 	if len(errs) > 0 {
 		return Plan{}, fmt.Errorf("make plan: %w", errors.Join(errs...))
 	}
-	plan := Plan{Profile: profile, Features: slices.Compact(slices.Sorted(slices.Values(features)))}
+	plan := Plan{Profile: profile, Features: slices.Compact(slices.Sorted(slices.Values(features))), NotOffered: slices.Clone(notOffered)}
+	slices.SortFunc(plan.NotOffered, func(a, b Absence) int { return strings.Compare(string(a.Feature), string(b.Feature)) })
 	for _, c := range catalogue {
 		if c.Level == Extended && profile == Core {
 			continue
 		}
-		p := Planned{Check: c, Unsupported: missingFeatures(c, features)}
+		p := Planned{Check: c}
+		p.Unsupported, p.Because = missingFeatures(c, features, notOffered)
 		if slices.Contains(skip, c.ID) {
 			p.Skipped = "left out by hand"
 		}
@@ -39,15 +42,22 @@ func newPlan(catalogue []Check, profile Level, features []Feature, skip []string
 	return plan, nil
 }
 
-// missingFeatures names what c requires and features lack, empty when nothing.
-func missingFeatures(c Check, features []Feature) string {
-	var missing []string
+// missingFeatures names what c requires and features lack, empty when nothing,
+// and why, as far as that is known.
+func missingFeatures(c Check, features []Feature, notOffered []Absence) (missing, because string) {
+	var names, reasons []string
 	for _, f := range c.Requires {
-		if !slices.Contains(features, f) {
-			missing = append(missing, string(f))
+		if slices.Contains(features, f) {
+			continue
+		}
+		names = append(names, string(f))
+		for _, a := range notOffered {
+			if a.Feature == f && !slices.Contains(reasons, a.Because) {
+				reasons = append(reasons, a.Because)
+			}
 		}
 	}
-	return strings.Join(missing, ", ")
+	return strings.Join(names, ", "), strings.Join(reasons, "; ")
 }
 
 // unknownIDs gives one error for each id in skip that the catalogue lacks.

@@ -19,17 +19,17 @@ func TestNewPlanKeepsWhatIsLeftOut(t *testing.T) {
 		want    []Planned
 	}{
 		{"core", Core, nil, []Planned{
-			{Check: catalogue[1]}, {Check: catalogue[0], Unsupported: "y, z"},
+			{Check: catalogue[1]}, {Check: catalogue[0], Unsupported: "y, z", Because: "nobody asked"},
 		}},
 		{"extended", Extended, []string{"a.one", "c.ext"}, []Planned{
 			{Check: catalogue[1], Skipped: "left out by hand"},
-			{Check: catalogue[0], Unsupported: "y, z"},
+			{Check: catalogue[0], Unsupported: "y, z", Because: "nobody asked"},
 			{Check: catalogue[2], Skipped: "left out by hand"},
 		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			plan, err := newPlan(catalogue, tt.profile, []Feature{"x", "w", "x"}, tt.skip)
+			plan, err := newPlan(catalogue, tt.profile, []Feature{"x", "w", "x"}, []Absence{{"z", "nobody asked"}, {"v", "nor for this"}}, tt.skip)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,12 +39,15 @@ func TestNewPlanKeepsWhatIsLeftOut(t *testing.T) {
 			if want := []Feature{"w", "x"}; !reflect.DeepEqual(plan.Features, want) {
 				t.Errorf("features are %v, want %v", plan.Features, want)
 			}
+			if want := []Absence{{"v", "nor for this"}, {"z", "nobody asked"}}; !reflect.DeepEqual(plan.NotOffered, want) {
+				t.Errorf("not offered are %v, want %v", plan.NotOffered, want)
+			}
 		})
 	}
 }
 
 func TestNewPlanNamesAllProblemsAtOnce(t *testing.T) {
-	_, err := NewPlan("gold", nil, []string{"executor.xcoms", "logs.live", "zzz", "platform.no_restart"})
+	_, err := NewPlan("gold", nil, nil, []string{"executor.xcoms", "logs.live", "zzz", "platform.no_restart"})
 	const want = `make plan: profile "gold" is not known: use core or extended
 check "executor.xcoms" to skip is not in the catalogue: did you mean executor.xcom?
 check "zzz" to skip is not in the catalogue
@@ -55,7 +58,7 @@ check "platform.no_restart" to skip is not in the catalogue: did you mean platfo
 }
 
 func TestPlanSurvivesJSON(t *testing.T) {
-	plan, err := NewPlan(Core, []Feature{FeatureKubernetesExecutor}, []string{"logs.live"})
+	plan, err := NewPlan(Core, []Feature{FeatureKubernetesExecutor}, nil, []string{"logs.live"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,13 +5,14 @@ import "time"
 // Report is what follows from a plan and its records. The same input gives
 // the same report, in the same order.
 type Report struct {
-	Verdict  Verdict       `json:"verdict"`
-	Reason   string        `json:"reason"` // one sentence that explains the verdict
-	Profile  Level         `json:"profile"`
-	Features []Feature     `json:"features"`
-	Counts   Counts        `json:"counts"`
-	Areas    []AreaSummary `json:"areas"`  // ordered by name
-	Checks   []Judged      `json:"checks"` // ordered by id
+	Verdict    Verdict       `json:"verdict"`
+	Reason     string        `json:"reason"` // one sentence that explains the verdict
+	Profile    Level         `json:"profile"`
+	Features   []Feature     `json:"features"`
+	NotOffered []Absence     `json:"notOffered,omitempty"` // ordered by feature
+	Counts     Counts        `json:"counts"`
+	Areas      []AreaSummary `json:"areas"`  // ordered by name
+	Checks     []Judged      `json:"checks"` // ordered by id
 	// Errors are what does not fit together between plan and records, such as
 	// a record of a check that was never planned. Any makes a run inconclusive.
 	Errors []string `json:"errors,omitempty"`

@@ -26,6 +26,7 @@ const (
 	FeatureGitDAGs            Feature = "git-dags"     // DAG files come from a Git repository
 	FeatureGitSync            Feature = "git-sync"     // git-sync brings them
 	FeatureGitSyncSSH         Feature = "git-sync-ssh" // and reaches the repository over SSH
+	FeatureGitBundle          Feature = "git-bundle"   // Airflow's own Git DAG bundle brings them, with versions
 	FeatureDatabaseAccess     Feature = "database-access"
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret
@@ -34,12 +35,14 @@ const (
 	FeatureACME               Feature = "acme"            // the certificate is issued by ACME
 	FeatureHSTS               Feature = "hsts"            // Strict-Transport-Security is configured
 	FeatureBasePath           Feature = "base-path"       // the platform is served below a path
+	FeatureNetworkPolicy      Feature = "network-policy"  // the API server is closed to all but the ingress, and the pod network enforces it
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
 	FeatureDatabasePause          Feature = "database-pause"     // the suite can silence the database for a while
 	FeatureObjectStorePause       Feature = "object-store-pause" // and the object store
 	FeatureDatabaseLimit          Feature = "database-limit"     // the suite can have the database refuse connections for a while
 	FeatureConnectionPooler       Feature = "connection-pooler"  // components reach the database through a PgBouncer that the suite can ask
+	FeatureGrafana                Feature = "grafana"            // shows the dashboards
 	// FeatureRotatableSecrets: it is known in which Secrets the platform's keys lie.
 	FeatureRotatableSecrets Feature = "rotatable-secrets"
 )
@@ -81,15 +84,23 @@ type Check struct {
 type Planned struct {
 	Check       Check  `json:"check"`
 	Unsupported string `json:"unsupported,omitempty"` // the missing feature, when the check cannot be run here
+	Because     string `json:"because,omitempty"`     // why that feature is not offered, where it is known
 	Skipped     string `json:"skipped,omitempty"`     // the user's selection, when it was left out by hand
 }
 
 // Plan is every check of the profile, written before anything runs, so that
 // one that never ran is seen as missing.
 type Plan struct {
-	Profile  Level     `json:"profile"`
-	Features []Feature `json:"features"`
-	Checks   []Planned `json:"checks"` // ordered by ID
+	Profile    Level     `json:"profile"`
+	Features   []Feature `json:"features"`
+	NotOffered []Absence `json:"notOffered,omitempty"` // ordered by feature
+	Checks     []Planned `json:"checks"`               // ordered by ID
+}
+
+// Absence is a feature that the platform does not claim.
+type Absence struct {
+	Feature Feature `json:"feature"`
+	Because string  `json:"because"` // a clause that says why
 }
 
 // Record is what one attempt at a check left behind.

@@ -91,6 +91,25 @@ with DAG("%s", schedule=None, start_date=datetime(2024, 1, 1), catchup=False, ta
     where()
 `
 
+// Stepped defines one DAG of two tasks in a row, first and second, each of
+// which returns the marker of the file that it was run from. The marker is a tag too.
+func (f DAGFile) Stepped(marker string) Content {
+	return Content{f, dagHead + fmt.Sprintf(`MARKER = %q
+
+with DAG("%s", schedule=None, start_date=datetime(2024, 1, 1), catchup=False, tags=["airworthy", MARKER]):
+
+    @task(retries=0)
+    def first() -> str:
+        return MARKER
+
+    @task(retries=0)
+    def second() -> str:
+        return MARKER
+
+    first() >> second()
+`, marker, f.DAG)}
+}
+
 // Tagged is Valid with one tag more.
 func (f DAGFile) Tagged(tag string) Content {
 	content := f.Valid()

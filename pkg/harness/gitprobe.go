@@ -1,11 +1,11 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -30,25 +30,39 @@ type Probe struct {
 // Probed is what a probe left behind.
 type Probed struct {
 	ExitCode int32    `json:"exitCode"` // of git-sync
-	Log      string   `json:"log"`      // of git-sync
-	Commit   string   `json:"commit"`   // that the link names
+	Error    string   `json:"error"`    // git-sync's last, from its error file
+	Message  string   `json:"message"`  // the node's, of a git-sync that failed: mostly the end of its log
+	Commit   string   `json:"commit"`   // that the link names; empty where there is none
 	Files    []string `json:"files"`    // below the link
 	Shallow  []string `json:"shallow"`  // commits at which the history was cut
 }
+
+const (
+	lookName  = "look"
+	saidMount = "/said" // holds git-sync's error file
+)
+
+// Said is all that is known of what git-sync said when it failed.
+func (p Probed) Said() string { return strings.TrimSpace(p.Error + "\n" + p.Message) }
 
 // look prints what git-sync left, by the Airflow image's Python.
 const look = `
 import json, os
 link, root = "/git/repo", "/git/repo/"
-shallow = "/git/.git/shallow"
+shallow, said = "/git/.git/shallow", "/said/error"
 print(json.dumps({
-    "commit": os.path.basename(os.readlink(link)),
+    "commit": os.path.basename(os.readlink(link)) if os.path.islink(link) else "",
     "files": sorted(os.path.join(f, n)[len(root):] for f, _, names in os.walk(root) for n in names),
     "shallow": open(shallow).read().split() if os.path.exists(shallow) else [],
+    "error": open(said).read() if os.path.exists(said) else "",
 }))
 `
 
-// GitProbe runs a probe to its end.
+// GitProbe runs a probe to its end. What git-sync did is read from the pod's own
+// volumes, by a container beside it that lives on, and from its exit code: the
+// node's copy of a log may lack what a container said in its last moments. Where
+// the node could not run git-sync at all the spec is blocked, with what the node
+// said about it.
 func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probed, error) {
 	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.Observe)
 	defer cancel()
@@ -56,77 +70,94 @@ func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probe
 	if err != nil {
 		return Probed{}, err
 	}
-	pods := s.suite.clients.kube.Typed().CoreV1().Pods(s.suite.clients.kube.Namespace())
-	if pod, err = pods.Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+	client := s.suite.clients.kube
+	if pod, err = client.Typed().CoreV1().Pods(client.Namespace()).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
 		return Probed{}, fmt.Errorf("make probe pod: %w", err)
 	}
 	defer func() {
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scaled(s.Asked().Timeouts.Observe))
 		defer cancel()
-		// It has ended, and carries the stack's label: what stays goes with the stack.
-		_ = s.suite.clients.kube.DeletePod(fresh, pod.Name, kube.Deletion{Force: true})
+		// It carries the stack's label: what stays goes with the stack.
+		_ = client.DeletePod(fresh, pod.Name, kube.Deletion{Force: true})
 	}()
-	ended, err := await.Until(ctx, "probe pod "+pod.Name+" to end", everyRun,
-		func(ctx context.Context) (kube.PodFact, error) { return s.suite.clients.kube.Pod(ctx, pod.Name) },
-		func(pod kube.PodFact) error {
-			if pod.Ended() {
-				return nil
-			}
-			return fmt.Errorf("it is %s", pod.Phase)
-		})
+	ended, err := await.Until(ctx, "git-sync to end in probe pod "+pod.Name, everyRun,
+		func(ctx context.Context) (kube.PodFact, error) { return client.Pod(ctx, pod.Name) },
+		func(pod kube.PodFact) error { return probeEnded(pod, s.initName()) })
 	if err != nil {
-		return Probed{}, err
+		return Probed{}, s.probeFailed(ctx, ended, err)
 	}
-	probed, err := s.readProbe(ctx, ended)
+	sync, _ := ended.Container(s.initName())
+	probed := Probed{ExitCode: sync.ExitCode, Message: sync.Message}
+	said, stderr, err := client.Exec(ctx, pod.Name, lookName, []string{"python", "-c", look}, nil)
+	if err != nil {
+		return probed, fmt.Errorf("read what git-sync left: %w: %s", err, strings.TrimSpace(stderr))
+	}
+	if err := json.Unmarshal([]byte(said), &probed); err != nil {
+		return probed, fmt.Errorf("read what git-sync left: %w: %.300q", err, said)
+	}
 	s.fact("probe-"+name, probed)
-	return probed, err
-}
-
-func (s *Session) readProbe(ctx context.Context, pod kube.PodFact) (Probed, error) {
-	var probed Probed
-	container, ok := pod.Container(s.initName())
-	if !ok {
-		return probed, errors.New("the probe has no git-sync container")
-	}
-	probed.ExitCode = container.ExitCode
-	var err error
-	probed.Log, err = s.endedLog(ctx, pod.Name, container.Name)
-	if err != nil || probed.ExitCode != 0 {
-		return probed, err // there is nothing to look at
-	}
-	seen, err := s.endedLog(ctx, pod.Name, "look")
-	if err != nil {
-		return probed, err
-	}
-	if err := json.Unmarshal([]byte(seen), &probed); err != nil {
-		return probed, fmt.Errorf("read what git-sync left: %w: %.300q", err, seen)
-	}
 	return probed, nil
 }
 
-// endedLog reads the log of a container that has ended and said something. The
-// node may still be writing it down when the end is known.
-func (s *Session) endedLog(ctx context.Context, pod, container string) (string, error) {
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
-	defer cancel()
-	return await.Until(ctx, "what container "+container+" of pod "+pod+" said", everyRun,
-		func(ctx context.Context) (string, error) { return s.podLog(ctx, pod, container) },
-		func(log string) error {
-			if log == "" {
-				return errors.New("its log is empty")
-			}
-			return nil
-		})
+// notRunError is why a probe says nothing of git-sync: the node never ran it.
+type notRunError struct{ reason string }
+
+func (n notRunError) Error() string { return n.reason }
+
+// probeEnded accepts a pod in which git-sync has ended and the container beside
+// it can be asked.
+func probeEnded(pod kube.PodFact, syncName string) error {
+	sync, _ := pod.Container(syncName)
+	beside, _ := pod.Container(lookName)
+	for _, c := range []kube.ContainerFact{sync, beside} {
+		// A container whose start failed is terminated too, with an exit code of
+		// the node's own and a log that stays empty.
+		if c.State == "terminated" && (c.Started.IsZero() || neverStarted[c.Reason]) {
+			return await.Stop(notRunError{fmt.Sprintf("container %s could not be started: %s", c.Name, told(c.Reason, c.Message))})
+		}
+	}
+	switch {
+	case beside.State == "terminated":
+		return await.Stop(notRunError{fmt.Sprintf("container %s has ended: %s", lookName, told(beside.Reason, beside.Message, pod.Reason, pod.Message))})
+	case pod.Ended(), !pod.DeletionRequested.IsZero():
+		return await.Stop(notRunError{fmt.Sprintf("the pod was taken away (%s): %s", pod.Phase, told(pod.Reason, pod.Message))})
+	case sync.State != "terminated":
+		return fmt.Errorf("container %s is %s", sync.Name, cmp.Or(told(sync.State, sync.Reason, sync.Message), "not on a node: "+told(pod.Phase, pod.Reason, pod.Message)))
+	case beside.State != "running":
+		return fmt.Errorf("container %s is %s", lookName, told(beside.State, beside.Reason, beside.Message))
+	}
+	return nil
 }
 
-func (s *Session) podLog(ctx context.Context, pod, container string) (string, error) {
-	stream, err := s.suite.clients.kube.Logs(ctx, pod, container, kube.LogOptions{})
+// neverStarted are reasons that a node gives for a container which it made and
+// could not start, or lost sight of.
+var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRunError": true, "ContainerStatusUnknown": true}
+
+func told(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ": ")
+}
+
+// probeFailed keeps the pod and its events as facts, and adds the events to the
+// error. A probe that the node did not run blocks the spec.
+func (s *Session) probeFailed(ctx context.Context, pod kube.PodFact, failed error) error {
+	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scaled(s.Asked().Timeouts.Observe))
+	defer cancel()
+	events, err := s.suite.clients.kube.Events(fresh, "Pod", pod.Name)
 	if err != nil {
-		return "", err
+		failed = fmt.Errorf("%w (its events: %w)", failed, err)
 	}
-	defer stream.Close()
-	text, err := io.ReadAll(io.LimitReader(stream, 1<<20))
-	return string(text), err
+	s.fact("probe-pod", pod)
+	s.fact("probe-events", events)
+	for _, e := range events {
+		if e.Type != "Normal" {
+			failed = fmt.Errorf("%w\nevent %s: %s", failed, e.Reason, e.Message)
+		}
+	}
+	var never notRunError
+	if errors.As(failed, &never) {
+		s.Unable(failed.Error())
+	}
+	return failed
 }
 
 // initName is the name of git-sync's init containers.
@@ -143,7 +174,7 @@ func (s *Session) probePod(ctx context.Context, name string, probe Probe) (*core
 		return nil, fmt.Errorf("pod %s has no init container %s", of.Name, s.initName())
 	}
 	sync := of.Spec.InitContainers[at]
-	env := map[string]string{"GITSYNC_MAX_FAILURES": "0"}
+	env := map[string]string{"GITSYNC_MAX_FAILURES": "0", "GITSYNC_ERROR_FILE": saidMount + "/error"}
 	maps.Copy(env, probe.Env)
 	sync.Env = slices.DeleteFunc(slices.Clone(sync.Env), func(e corev1.EnvVar) bool { _, ok := env[e.Name]; return ok })
 	for _, key := range slices.Sorted(maps.Keys(env)) {
@@ -153,18 +184,24 @@ func (s *Session) probePod(ctx context.Context, name string, probe Probe) (*core
 	sync.VolumeMounts = slices.DeleteFunc(slices.Clone(sync.VolumeMounts), func(m corev1.VolumeMount) bool {
 		return strings.HasPrefix(m.MountPath, "/var/run/secrets/kubernetes.io")
 	})
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{GenerateName: "gitprobe-" + name + "-", Annotations: map[string]string{"airworthy.dev/known-hosts": probe.KnownHosts}}}
-	pod.Spec = corev1.PodSpec{
-		RestartPolicy: corev1.RestartPolicyNever, SecurityContext: of.Spec.SecurityContext,
-		AutomountServiceAccountToken: new(bool), InitContainers: []corev1.Container{sync},
-		Volumes: probeVolumes(of.Spec.Volumes, sync, probe.KnownHosts != ""),
-		Containers: []corev1.Container{{
-			Name: "look", Image: s.AirflowImage(), ImagePullPolicy: sync.ImagePullPolicy,
-			Command: []string{"python", "-c", look}, SecurityContext: sync.SecurityContext, Resources: sync.Resources,
-			VolumeMounts: slices.DeleteFunc(slices.Clone(sync.VolumeMounts), func(m corev1.VolumeMount) bool { return m.MountPath != "/git" }),
-		}},
+	volumes := append(probeVolumes(of.Spec.Volumes, sync, probe.KnownHosts != ""),
+		corev1.Volume{Name: "said", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	// What ends git-sync before its first sync stands in its log alone.
+	sync.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+	sync.VolumeMounts = append(sync.VolumeMounts, corev1.VolumeMount{Name: "said", MountPath: saidMount})
+	beside := corev1.Container{
+		// It is asked while it sleeps, and goes with the pod: nothing waits for its end.
+		Name: lookName, Image: s.AirflowImage(), ImagePullPolicy: sync.ImagePullPolicy, Command: []string{"sleep", "900"},
+		SecurityContext: sync.SecurityContext, Resources: sync.Resources,
+		VolumeMounts: slices.DeleteFunc(slices.Clone(sync.VolumeMounts), func(m corev1.VolumeMount) bool { return m.MountPath != "/git" && m.MountPath != saidMount }),
 	}
-	return pod, nil
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "gitprobe-" + name + "-", Annotations: map[string]string{"airworthy.dev/known-hosts": probe.KnownHosts}},
+		Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, SecurityContext: of.Spec.SecurityContext, TerminationGracePeriodSeconds: new(int64),
+			AutomountServiceAccountToken: new(bool), Volumes: volumes, Containers: []corev1.Container{sync, beside},
+		},
+	}, nil
 }
 
 // probeVolumes are those that git-sync mounts; the known hosts come from the

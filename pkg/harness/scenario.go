@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (s *Session) killInTheMiddle(ctx context.Context, dag, task string) (Killed
 	if _, err := s.start(ctx, dag); err != nil {
 		return killed, err
 	}
-	if _, err := s.waitRunning(ctx, dag, task); err != nil {
+	if _, err := s.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return killed, err
 	}
 	killed.Live = s.readLive(ctx, airflow.TaskRef{DAG: dag, Run: s.runID(), Task: task, MapIndex: -1, Try: 1}, "has begun")
@@ -63,29 +64,29 @@ func (s *Session) killInTheMiddle(ctx context.Context, dag, task string) (Killed
 	return killed, err
 }
 
-// waitRunning waits until Airflow says that the task runs.
-func (s *Session) waitRunning(ctx context.Context, dag, task string) (airflow.TaskInstance, error) {
-	return await.Until(ctx, fmt.Sprintf("task %s of %s to run", task, dag), everyRun,
+// waitTask waits until a task of the shared run is in one of these states.
+func (s *Session) waitTask(ctx context.Context, dag, task string, states ...airflow.State) (airflow.TaskInstance, error) {
+	return await.Until(ctx, fmt.Sprintf("task %s of %s to be %q", task, dag, states), everyRun,
 		func(ctx context.Context) (airflow.TaskInstance, error) {
 			instances, err := s.Airflow.TaskInstances(ctx, dag, s.runID())
 			if err != nil {
 				return airflow.TaskInstance{}, err
 			}
-			for _, instance := range instances {
-				if instance.Task == task {
-					return instance, nil
-				}
+			at := slices.IndexFunc(instances, func(t airflow.TaskInstance) bool { return t.Task == task })
+			if at < 0 {
+				return airflow.TaskInstance{}, fmt.Errorf("the run has no task instance %s yet", task)
 			}
-			return airflow.TaskInstance{}, fmt.Errorf("the run has no task instance %s yet", task)
+			return instances[at], nil
 		},
-		func(instance airflow.TaskInstance) error {
+		func(t airflow.TaskInstance) error {
+			err := fmt.Errorf("it is %q", t.State)
 			switch {
-			case instance.State == airflow.Running:
+			case slices.Contains(states, t.State):
 				return nil
-			case instance.State.Finished():
-				return await.Stop(fmt.Errorf("it is %s already", instance.State))
+			case t.State.Finished():
+				return await.Stop(err)
 			}
-			return fmt.Errorf("it is %q", instance.State)
+			return err
 		})
 }
 
@@ -131,7 +132,7 @@ func (s *Session) RunWithSchedulerKilled(ctx context.Context, dag, task string) 
 	if _, err := s.start(ctx, dag); err != nil {
 		return Run{}, err
 	}
-	if _, err := s.waitRunning(ctx, dag, task); err != nil {
+	if _, err := s.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return Run{}, err
 	}
 	pods, err := s.componentPods(ctx, "scheduler")

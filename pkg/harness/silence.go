@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/service/pause"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
@@ -133,7 +134,7 @@ func (s *Session) runWithSilent(ctx context.Context, dag, task string, lasts tim
 	if _, err := own.start(ctx, dag); err != nil {
 		return outage, err
 	}
-	if _, err := own.waitRunning(ctx, dag, task); err != nil {
+	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return outage, err
 	}
 	var err error

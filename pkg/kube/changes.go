@@ -40,9 +40,11 @@ type JobFact struct {
 
 // Events gives the events seen that keep accepts (nil for all), oldest first.
 func (w *Watcher) Events(keep func(EventFact) bool) []EventFact {
-	return seen(w, w.events, keep, func(a, b EventFact) int {
-		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.UID, b.UID))
-	})
+	return seen(w, w.events, keep, compareEvents)
+}
+
+func compareEvents(a, b EventFact) int {
+	return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.UID, b.UID))
 }
 
 // Jobs gives the jobs seen that keep accepts (nil for all), oldest first.

@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -76,6 +77,22 @@ func (c *Client) Pod(ctx context.Context, name string) (PodFact, error) {
 }
 
 var errKind = errors.New("this kind has no replicas known here")
+
+// Events lists what the cluster still knows to have happened to one object,
+// oldest first.
+func (c *Client) Events(ctx context.Context, kind, name string) ([]EventFact, error) {
+	about := fields.Set{"involvedObject.kind": kind, "involvedObject.name": name}
+	list, err := c.set.CoreV1().Events(c.namespace).List(ctx, metav1.ListOptions{FieldSelector: about.String()})
+	if err != nil {
+		return nil, fmt.Errorf("list events of %s %s/%s: %w", kind, c.namespace, name, err)
+	}
+	facts := make([]EventFact, 0, len(list.Items))
+	for i := range list.Items {
+		facts = append(facts, newEventFact(&list.Items[i]))
+	}
+	slices.SortFunc(facts, compareEvents)
+	return facts, nil
+}
 
 // Replicas says how many pods a workload should have, and how many are ready.
 // kind is Deployment, StatefulSet or DaemonSet.

@@ -87,6 +87,10 @@ type IngressSpec struct {
 	Issuer string // ClusterIssuer of cert-manager
 	ACME   bool   // the issuer speaks ACME
 	HSTS   bool   // the ingress controller sends Strict-Transport-Security
+	Policy bool   // a NetworkPolicy lets nobody else reach the API server
+	// Namespace and Pods say where the controller's pods are, for that policy.
+	Namespace string
+	Pods      map[string]string // labels
 }
 
 // Reached is where an ingress is reached from this machine.

@@ -36,6 +36,7 @@ type Handoff struct {
 	Addons        []addon.Plan          `json:"addons,omitempty"`
 	AddonsIn      string                `json:"addonsIn"` // namespace of all add-ons
 	Features      []conformance.Feature `json:"features"`
+	NotOffered    []conformance.Absence `json:"notOffered"` // of the other features, why
 	AirflowURL    string                `json:"airflowURL"` // from this machine
 	AirflowImage  string                `json:"airflowImage"`
 	AdminUser     string                `json:"adminUser"`

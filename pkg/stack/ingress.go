@@ -23,6 +23,8 @@ const (
 	pebbleImage = "ghcr.io/letsencrypt/pebble:2.10.1"
 	solverImage = "quay.io/jetstack/cert-manager-acmesolver:v1.21.2"
 
+	ingressAddon = "ingress"
+
 	// The cluster issuers of fixtures/addons/certificates; the CA's certificate
 	// lies in a secret of the issuer's name.
 	issuerCA   = "airworthy-ca"
@@ -40,7 +42,8 @@ func ingressSpec(run config.Run) platform.IngressSpec {
 	}
 	spec := platform.IngressSpec{
 		Host: run.Ingress.Host, Path: run.Ingress.Path, Issuer: issuerCA,
-		ACME: usesACME(run), HSTS: run.Ingress.HSTS > 0,
+		ACME: usesACME(run), HSTS: run.Ingress.HSTS > 0, Policy: run.Ingress.NetworkPolicy,
+		Namespace: addonPlace(run).Namespace, Pods: map[string]string{addon.Label: ingressAddon},
 	}
 	if spec.ACME {
 		spec.Issuer = issuerACME
@@ -63,7 +66,7 @@ func ingressAddons(h Handoff) []addon.Addon {
 	}
 	controller := map[string]any{"hsts": h.Run.Ingress.HSTS}
 	certificates := map[string]any{"label": environment.LabelStack + "=" + h.Run.Name}
-	both := []addon.Addon{{Name: "certificates", Values: certificates}, {Name: "ingress", Values: controller}}
+	both := []addon.Addon{{Name: "certificates", Values: certificates}, {Name: ingressAddon, Values: controller}}
 	if h.Run.Cluster.Kind == environment.KindKind {
 		controller["nodePorts"] = map[string]any{"http": environment.HTTPNodePort, "https": environment.HTTPSNodePort}
 	}

@@ -88,7 +88,7 @@ func specOf(h Handoff) platform.Spec {
 	if spec.Metrics.Enabled {
 		spec.Metrics.Dashboards = fixtures.Dashboards()
 	}
-	if run.Cluster.Kind == "kind" {
+	if run.Cluster.Kind == "kind" && !run.Ingress.NetworkPolicy { // a node port is a way around the ingress
 		spec.NodePort = environment.APINodePort
 	}
 	return spec

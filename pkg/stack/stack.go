@@ -105,11 +105,12 @@ func (u *up) make(ctx context.Context) (*Stack, error) {
 	u.h = newHandoff(u.Run, u.Values)
 	defer u.abandonLogStore() // nothing to do where it was waited for
 	for _, part := range []func(context.Context) error{
-		u.plan,    // what will be installed, with no cluster
-		u.images,  // everything that it runs on
-		u.ground,  // cluster and services, at the same time
-		u.record,  // from here on every pod is watched
-		u.install, // the platform and what stands around it, at the same time
+		u.plan,         // what will be installed, with no cluster
+		u.images,       // everything that it runs on
+		u.ground,       // cluster and services, at the same time
+		u.record,       // from here on every pod is watched
+		u.install,      // the platform and what stands around it, at the same time
+		u.findPolicies, // whether the pod network enforces any
 		u.waitLogStore,
 	} {
 		if err := WriteHandoff(u.path, u.h); err != nil {
@@ -184,6 +185,7 @@ func (u *up) plan(ctx context.Context) error {
 			return fmt.Errorf("render the platform: %w", err)
 		}
 		u.h.Features = u.features()
+		u.h.NotOffered = notOffered(u.Run, u.h.Features, noPolicies)
 		if u.h.Addons, err = planAddons(ctx, u.h); err != nil {
 			return err
 		}
@@ -357,7 +359,9 @@ func (u *up) installPlatform(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("install the platform: %w", err)
 		}
-		u.h.AirflowURL, err = airflowURL(u.cluster)
+		if u.spec.NodePort != 0 {
+			u.h.AirflowURL, err = airflowURL(u.cluster)
+		}
 		return err
 	})
 }

@@ -173,7 +173,7 @@ var _ = Describe("DAG files from Git", func() {
 		s := suite.Session(ctx)
 		got, err := s.GitProbe(ctx, "depth", harness.Probe{})
 		Expect(err).To(BeWithoutError())
-		Expect(got.ExitCode).To(BeZero(), got.Log)
+		Expect(got.ExitCode).To(BeZero(), got.Said())
 		Expect(got.Shallow).To(ContainElement(got.Commit), "the history does not end with the commit itself")
 	})
 
@@ -183,6 +183,15 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(err).To(BeWithoutError())
 		Expect(looked.Commits).To(BeNumerically(">=", 3), "too few switches were seen to say anything")
 		Expect(looked.Mixed).To(BeEmpty(), "files of two commits, or none, were seen below one link")
+	})
+
+	It("stay those of one commit through a run", suite.Check(conformance.DAGSyncPinnedRun), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		file := harness.NewDAGFile("pinned")
+		DeferCleanup(func(ctx SpecContext) error { return s.DropFiles(ctx, file) })
+		pinned, err := s.PinnedRun(ctx, file)
+		Expect(err).To(BeWithoutError())
+		Expect(pinned).To(HaveKeptToItsCommit())
 	})
 
 	// Serial: while the server is away no task pod of any check could start.

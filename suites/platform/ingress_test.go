@@ -37,6 +37,18 @@ var _ = Describe("the ingress", func() {
 		Expect(answer.Location).To(Equal(s.IngressURL("/api/v2/version")), "where the redirect leads")
 	})
 
+	It("is the only way to the API server", suite.Check(conformance.IngressNotAround), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		answer, err := s.ByHTTPS(ctx, "/api/v2/version")
+		Expect(err).To(BeWithoutError())
+		Expect(answer).To(HaveAnswered(http.StatusOK))
+
+		By("going to the API server from a pod of another namespace")
+		around, err := s.GoAround(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(around).To(BeRefused())
+	})
+
 	It("tells browsers to use HTTPS alone", suite.Check(conformance.IngressHSTS), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		answer, err := s.ByHTTPS(ctx, "/api/v2/version")

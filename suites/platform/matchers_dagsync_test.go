@@ -42,6 +42,21 @@ func HaveRunWhatWasPushed() gomegatypes.GomegaMatcher {
 	})
 }
 
+// HaveKeptToItsCommit: both tasks ran what the run began with, and a later run what came after.
+func HaveKeptToItsCommit() gomegatypes.GomegaMatcher {
+	return fact("a run that kept to its commit", func(p harness.Pinned) error {
+		for _, task := range []struct{ name, marker, want, of string }{
+			{"first", p.First, harness.MarkedBefore, p.Run.ID}, {"second", p.Second, harness.MarkedBefore, p.Run.ID},
+			{"second", p.Latest, harness.MarkedAfter, p.Later.ID},
+		} {
+			if task.marker != task.want {
+				return fmt.Errorf("task %s of run %s ran the file from %q the commit, not from %q it", task.name, task.of, task.marker, task.want)
+			}
+		}
+		return nil
+	})
+}
+
 // HaveTag, LieIn and BeGone are conditions for Session.WaitSeen.
 func HaveTag(tag string) func(airflow.DAG) error {
 	return func(dag airflow.DAG) error {
@@ -75,8 +90,8 @@ func HaveFailedFor(reason string) gomegatypes.GomegaMatcher {
 		if p.ExitCode == 0 {
 			return fmt.Errorf("it delivered commit %s", p.Commit)
 		}
-		if !strings.Contains(p.Log, reason) {
-			return fmt.Errorf("it failed with exit code %d for something else:\n%s", p.ExitCode, end(p.Log))
+		if !strings.Contains(p.Said(), reason) {
+			return fmt.Errorf("it failed with exit code %d for something else:\n%s", p.ExitCode, end(p.Said()))
 		}
 		return nil
 	})
@@ -85,7 +100,7 @@ func HaveFailedFor(reason string) gomegatypes.GomegaMatcher {
 func HaveDelivered(commit string) gomegatypes.GomegaMatcher {
 	return fact("a sync to commit "+commit, func(p harness.Probed) error {
 		if p.ExitCode != 0 {
-			return fmt.Errorf("it failed with exit code %d:\n%s", p.ExitCode, end(p.Log))
+			return fmt.Errorf("it failed with exit code %d:\n%s", p.ExitCode, end(p.Said()))
 		}
 		if p.Commit != commit {
 			return fmt.Errorf("it delivered commit %s", p.Commit)
@@ -94,7 +109,8 @@ func HaveDelivered(commit string) gomegatypes.GomegaMatcher {
 	})
 }
 
-func end(log string) string { return log[max(0, len(log)-800):] }
+// end is the end of a text that is too long to be shown.
+func end(text string) string { return text[max(0, len(text)-800):] }
 
 // BeOfGitSyncAlone: the key's file is closed to others, and no other container mounts it.
 func BeOfGitSyncAlone() gomegatypes.GomegaMatcher {

@@ -137,3 +137,16 @@ func StayBelow(base string) gomegatypes.GomegaMatcher {
 		return nil
 	})
 }
+
+// BeRefused: the API server gave the pod no answer, and the pod was no recluse.
+func BeRefused() gomegatypes.GomegaMatcher {
+	return fact("no way around the ingress", func(a harness.Around) error {
+		switch {
+		case a.Status != 0:
+			return fmt.Errorf("a pod of namespace %s was answered %d by %s", a.Namespace, a.Status, a.Service)
+		case a.Ingress != "":
+			return fmt.Errorf("the pod that was refused (%s) did not reach the ingress either, so nothing is known of the policy: %s", a.Refused, a.Ingress)
+		}
+		return nil
+	})
+}

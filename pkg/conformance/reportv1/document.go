@@ -47,12 +47,19 @@ type Counts struct {
 // Tested names exactly what the verdict is about.
 type Tested struct {
 	Platform      Platform      `yaml:"platform"`
-	Features      []string      `yaml:"features"` // what the platform claims
+	Features      []string      `yaml:"features"`             // what the platform claims
+	NotOffered    []Absence     `yaml:"notOffered,omitempty"` // what it does not claim, ordered by feature
 	Airflow       Airflow       `yaml:"airflow"`
 	Kubernetes    Kubernetes    `yaml:"kubernetes"`
 	Database      Database      `yaml:"database"`
 	ObjectStorage ObjectStorage `yaml:"objectStorage"`
 	Images        []Image       `yaml:"images"` // ordered by ref
+}
+
+// Absence is a feature that the platform does not claim, and why.
+type Absence struct {
+	Feature string `yaml:"feature"`
+	Because string `yaml:"because"`
 }
 
 // Reproduce says how to do the run again.
@@ -149,6 +156,9 @@ func New(facts Facts, judged conformance.Report) Document {
 	}
 	for _, f := range judged.Features {
 		d.Tested.Features = append(d.Tested.Features, string(f))
+	}
+	for _, a := range judged.NotOffered {
+		d.Tested.NotOffered = append(d.Tested.NotOffered, Absence{string(a.Feature), a.Because})
 	}
 	if share, ok := facts.Harness.Share(); ok {
 		share = round(share)

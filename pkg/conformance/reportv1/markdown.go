@@ -227,6 +227,11 @@ func (m *page) unsupported(d Document) {
 		}
 	}
 	m.list("Not supported here, and so not tested", items)
+	items = nil
+	for _, a := range d.Tested.NotOffered {
+		items = append(items, a.Feature+": "+a.Because)
+	}
+	m.list("Features not offered", items)
 }
 
 func (m *page) images(d Document) {

@@ -76,7 +76,8 @@ func conformantRun(t *testing.T) Document {
 // mixedRun has every outcome, and texts that each format must escape.
 func mixedRun(t *testing.T) Document {
 	plan := planOf(t, "dags.appears", "executor.xcom", "executor.retries", "executor.pod_killed", "logs.live", "logs.per_try", "logs.persisted", "platform.versions")
-	plan.Checks[0].Unsupported = "live-dags"
+	plan.Checks[0].Unsupported, plan.Checks[0].Because = "live-dags", "the image brings its <own> DAG files"
+	plan.NotOffered = []conformance.Absence{{Feature: "grafana", Because: "none is brought"}, {Feature: "live-dags", Because: "the image brings its <own> DAG files"}}
 	plan.Checks[4].Skipped = "left out by hand"
 	f := facts()
 	f.Airflow.Reported = "3.2.1"

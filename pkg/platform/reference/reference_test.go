@@ -68,6 +68,11 @@ func TestGolden(t *testing.T) {
 		{"ingress", func(s *platform.Spec) {
 			s.Ingress = platform.IngressSpec{Host: "air.example.test", Path: "/flight", Issuer: "airworthy-ca"}
 		}},
+		{"network-policy", func(s *platform.Spec) {
+			s.Ingress = platform.IngressSpec{Host: "air.example.test", Path: "/", Issuer: "airworthy-ca", Policy: true,
+				Namespace: "air-addons", Pods: map[string]string{"airworthy.dev/addon": "ingress"}}
+			s.NodePort = 0
+		}},
 		{"git-sync", func(s *platform.Spec) {
 			s.DAGDelivery, s.Git = platform.DAGsGitSync, git(platform.GitSSH)
 		}},

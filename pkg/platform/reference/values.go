@@ -33,6 +33,16 @@ func Values(spec platform.Spec) map[string]any {
 			"enabled": true, "host": spec.Ingress.Host, "path": spec.Ingress.Path, "clusterIssuer": spec.Ingress.Issuer,
 		}
 	}
+	if spec.Ingress.Policy {
+		pods := map[string]any{}
+		for key, value := range spec.Ingress.Pods {
+			pods[key] = value
+		}
+		values["networkPolicy"] = map[string]any{"enabled": true, "from": []any{map[string]any{
+			"namespaceSelector": map[string]any{"matchLabels": map[string]any{"kubernetes.io/metadata.name": spec.Ingress.Namespace}},
+			"podSelector":       map[string]any{"matchLabels": pods},
+		}}}
+	}
 	return values
 }
 

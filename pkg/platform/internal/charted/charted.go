@@ -234,6 +234,9 @@ func (a Adapter) features(spec platform.Spec, rendered helm.Rendered) []conforma
 			out = append(out, conformance.FeatureGitSyncSSH)
 		}
 	}
+	if spec.DAGDelivery == platform.DAGsGitBundle {
+		out = append(out, conformance.FeatureGitBundle)
+	}
 	slices.Sort(out)
 	return out
 }
