@@ -50,7 +50,7 @@ func (s *Session) RunWithDatabaseRefusing(ctx context.Context, dag, task string,
 	if _, err := own.start(ctx, dag); err != nil {
 		return refusal, err
 	}
-	if _, err := own.waitRunning(ctx, dag, task); err != nil {
+	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return refusal, err
 	}
 	before, err := s.restarts(ctx)
