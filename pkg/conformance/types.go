@@ -37,7 +37,7 @@ const (
 	// FeatureEnvironmentConnections: connections of the environment reach every component and task pod.
 	FeatureEnvironmentConnections Feature = "environment-connections"
 	FeatureDatabasePause          Feature = "database-pause"    // the suite can silence the database for a while
-	FeatureDatabaseLimit          Feature = "database-limit"    // the suite can have the database refuse connections for a while
+	FeatureDatabaseLimit          Feature = "database-limit"    // the suite can have the database refuse the components for a while
 	FeatureConnectionPooler       Feature = "connection-pooler" // components reach the database through a PgBouncer that the suite can ask
 )
 

@@ -59,7 +59,7 @@ func (s *Session) noteSilence(during silence) error {
 }
 
 // ExplainedRestarts counts the restarts of containers, by POD/CONTAINER, that
-// checks of this run caused when they had the database refuse connections.
+// checks of this run caused when they took the database away.
 func (s *Session) ExplainedRestarts() (map[string]int32, error) {
 	silences, err := s.silences()
 	if err != nil {
@@ -96,11 +96,13 @@ func (s *Session) RunWithDatabaseSilent(ctx context.Context, dag, task string, l
 	if _, err := own.waitRunning(ctx, dag, task); err != nil {
 		return outage, err
 	}
-	var err error
-	if outage.Silence, outage.Meanwhile, err = s.silenceDatabase(ctx, lasts); err != nil {
-		return outage, err
-	}
-	outage.Run, err = own.finish(ctx, dag)
+	err := s.countingRestarts(ctx, &outage.Silence, func() (err error) {
+		if outage.Silence, outage.Meanwhile, err = s.silenceDatabase(ctx, lasts); err != nil {
+			return err
+		}
+		outage.Run, err = own.finish(ctx, dag)
+		return err
+	})
 	s.fact("outage", outage)
 	return outage, err
 }
