@@ -1,7 +1,8 @@
 """One task whose log is hard to carry: many scripts, one very long line, five megabytes.
 
 Expected: success; every line comes back whole, in order, and once.
-Serves: logs.content, ingress.large_log, database.unicode (the first line is returned too), database.time_zone.
+Serves: logs.content, ingress.large_log, database.unicode (the first line is returned too), database.time_zone, database.pooled,
+database.too_few_connections.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A first task that lasts, and a second that only a living scheduler can start.
 
-Expected: success with one try each, also when the scheduler is killed, or the database silent or full, or the object
-store silent, while the first task runs.
-Serves: executor.scheduler_killed, database.outage, database.too_few_connections, logs.store_gone, ingress.login_browser.
+Expected: success with one try each, also when the scheduler is killed, or the database or the object store silent, while
+the first task runs.
+Serves: executor.scheduler_killed, database.outage, logs.store_gone, ingress.login_browser.
 """
 
 from __future__ import annotations

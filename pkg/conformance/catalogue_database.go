@@ -41,7 +41,7 @@ var (
 	DatabasePooled = Check{
 		ID:       "database.pooled",
 		Title:    "reaches its database through the connection pooler alone",
-		Level:    Extended,
+		Level:    Core,
 		Requires: []Feature{FeatureConnectionPooler, FeatureDatabaseAccess, FeatureKubernetesExecutor},
 		Sources:  []string{"Airflow documentation: Helm Chart, Production Guide", "apache/airflow#33924", "apache/airflow#19627", "apache/airflow#54875"},
 		Since:    firstVersion,

@@ -18,9 +18,10 @@ import (
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
-// Refusal is a run during which the database refused every connection.
+// Refusal is a time during which the database refused every connection, and what
+// came after it.
 type Refusal struct {
-	Run     Run     `json:"run"`
+	Run     Run     `json:"run"` // begun when the platform was healthy again
 	Silence silence `json:"silence"`
 	// Meanwhile is what a new connection met; empty when it was accepted.
 	Meanwhile string `json:"meanwhile"`
@@ -37,42 +38,37 @@ type Refusal struct {
 // connections because there are too few.
 var tooFew = regexp.MustCompile(`(?i)too many connections|remaining connection slots|no more connections allowed|max_user_connections`)
 
-// RunWithDatabaseRefusing starts a run of its own, has the database refuse
-// every connection when the named task runs, until Airflow has said something of
-// it and at least for a while, and waits until the platform is healthy again and
-// the run has ended. The database accepts connections again whatever happens.
-func (s *Session) RunWithDatabaseRefusing(ctx context.Context, dag, task string, lasts time.Duration) (Refusal, error) {
+// RefusedAndBack has the database refuse every connection until Airflow has said
+// something of it and at least for a while, waits until the platform is healthy
+// again, and then runs a DAG. The database accepts connections again whatever
+// happens. No run is under way meanwhile that has to succeed: a task of Airflow
+// 3.2.2 asks the API again for some five seconds, and fails when it still errs.
+func (s *Session) RefusedAndBack(ctx context.Context, dag string, lasts time.Duration) (Refusal, error) {
 	var refusal Refusal
 	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
 	defer cancel()
-	defer func() { s.fact("refusal", refusal) }()
-	own := s.apart("refusal")
-	if _, err := own.start(ctx, dag); err != nil {
-		return refusal, err
-	}
-	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
-		return refusal, err
-	}
-	before, err := s.restarts(ctx)
-	if err != nil {
-		return refusal, err
-	}
 	read, err := s.logSizes(ctx)
 	if err != nil {
 		return refusal, err
 	}
-	if err := s.refuse(ctx, &refusal, lasts); err != nil {
-		return refusal, err
+	err = s.countingRestarts(ctx, &refusal.Silence, func() error {
+		if err := s.refuse(ctx, &refusal, lasts); err != nil {
+			return err
+		}
+		if err := s.recover(ctx, &refusal); err != nil {
+			return err
+		}
+		own := s.apart("refusal")
+		if _, err := own.start(ctx, dag); err != nil {
+			return err
+		}
+		refusal.Run, err = own.finish(ctx, dag)
+		return err
+	})
+	if err == nil {
+		refusal.Said, err = s.saidSince(ctx, read)
 	}
-	recovered := s.recover(ctx, &refusal)
-	err = errors.Join(recovered, s.noteRestarts(ctx, &refusal, before))
-	if err != nil {
-		return refusal, err
-	}
-	if refusal.Run, err = own.finish(ctx, dag); err != nil {
-		return refusal, err
-	}
-	refusal.Said, err = s.saidSince(ctx, read)
+	s.fact("refusal", refusal)
 	return refusal, err
 }
 
@@ -168,25 +164,31 @@ func (s *Session) restarts(ctx context.Context) (map[string]int32, error) {
 	return count, nil
 }
 
-// noteRestarts tells the checks that look back at the whole run which containers
-// ended because the database refused them, and were started again.
-func (s *Session) noteRestarts(ctx context.Context, refusal *Refusal, before map[string]int32) error {
-	after, err := s.restarts(ctx)
+// countingRestarts does something to the database, and tells the checks that
+// look back at the whole run which containers ended of it and were started again.
+func (s *Session) countingRestarts(ctx context.Context, during *silence, do func() error) error {
+	before, err := s.restarts(ctx)
 	if err != nil {
 		return err
 	}
+	done := do()
+	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	after, err := s.restarts(fresh)
+	if err != nil {
+		return errors.Join(done, err)
+	}
+	more := map[string]int32{}
 	for name, count := range after {
-		if more := count - before[name]; more > 0 {
-			if refusal.Silence.Restarts == nil {
-				refusal.Silence.Restarts = map[string]int32{}
-			}
-			refusal.Silence.Restarts[name] = more
+		if count > before[name] {
+			more[name] = count - before[name]
 		}
 	}
-	if refusal.Silence.Restarts == nil {
-		return nil
+	if len(more) == 0 {
+		return done
 	}
-	return s.noteSilence(refusal.Silence)
+	during.Restarts = more
+	return errors.Join(done, s.noteSilence(*during))
 }
 
 // logSizes gives how much of each component's log was recorded so far, by path.

@@ -64,7 +64,7 @@ func (s *Session) noteSilence(during silence) error {
 }
 
 // ExplainedRestarts counts the restarts of containers, by POD/CONTAINER, that
-// checks of this run caused when they had the database refuse connections.
+// checks of this run caused when they took the database away.
 func (s *Session) ExplainedRestarts() (map[string]int32, error) {
 	silences, err := s.silences()
 	if err != nil {
@@ -137,11 +137,19 @@ func (s *Session) runWithSilent(ctx context.Context, dag, task string, lasts tim
 	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return outage, err
 	}
-	var err error
-	if outage.Silence, outage.Meanwhile, err = s.silence(ctx, what, lasts); err != nil {
-		return outage, err
+	act := func() (err error) {
+		if outage.Silence, outage.Meanwhile, err = s.silence(ctx, what, lasts); err != nil {
+			return err
+		}
+		outage.Run, err = own.finish(ctx, dag)
+		return err
 	}
-	outage.Run, err = own.finish(ctx, dag)
+	var err error
+	if what.explains {
+		err = s.countingRestarts(ctx, &outage.Silence, act)
+	} else {
+		err = act()
+	}
 	s.fact("outage", outage)
 	return outage, err
 }

@@ -198,7 +198,10 @@ func (u *up) features() []conformance.Feature {
 	features := slices.Concat(u.h.Plan.Features, shippingFeatures(u.Run))
 	if !servicesInside(u.Run) && u.Docker != nil {
 		u.h.Engine = u.Docker.DaemonHost()
-		features = append(features, conformance.FeatureDatabasePause, conformance.FeatureDatabaseLimit)
+		features = append(features, conformance.FeatureDatabasePause)
+		if u.Run.Database.Pooler == "none" {
+			features = append(features, conformance.FeatureDatabaseLimit)
+		}
 		if u.Run.ObjectStorage.Kind == "minio" {
 			features = append(features, conformance.FeatureObjectStorePause)
 		}
