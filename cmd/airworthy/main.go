@@ -15,9 +15,9 @@ import (
 const collectAt = 50
 
 // heapLimit is the memory in bytes from which airworthy itself collects harder
-// and gives back to the machine. Making a user of the object store takes 64 MiB
-// twice, to derive a key, which would lie about as garbage for minutes.
-const heapLimit = 80 << 20
+// and gives back to the machine. Rendering charts and reading schemas takes more
+// for some seconds; while checks run, half of it is needed.
+const heapLimit = 56 << 20
 
 // suiteMemory is the heap in bytes from which a process of the suites collects
 // harder. It needs two thirds of that; only answers with logs of megabytes go above.
