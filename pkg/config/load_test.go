@@ -216,6 +216,12 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			},
 		},
 		{
+			name: "a network policy without an ingress", yaml: "ingress:\n  networkPolicy: true\n",
+			want: []string{
+				`run.yaml:3:3: ingress.networkPolicy: must be false where ingress.kind is none (got true): delete it, or choose an ingress.kind: nobody would reach the API server`,
+			},
+		},
+		{
 			name: "workers on an existing cluster", yaml: "cluster: {kind: existing, kubeconfig: load.go, workers: 2, kubernetes: v1.36.3}\n",
 			want: []string{
 				`run.yaml:2:48: cluster.workers: must be 0 where cluster.kind is existing (got 2): delete it, the cluster has the nodes it has`,
