@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/airworthy/airworthy/internal/usage"
@@ -148,8 +147,6 @@ func (f *flight) up(ctx context.Context, keep bool) (*stack.Stack, error) {
 		return nil, err
 	}
 	f.recording = s.Recording
-	// Rendering and reading schemas took several times what is needed from here on.
-	debug.FreeOSMemory()
 	if err := f.knows(s.Handoff); err != nil {
 		return s, err
 	}
@@ -216,6 +213,8 @@ func (f *flight) check(ctx context.Context, p conformance.Plan) error {
 		return fmt.Errorf("find the run directory: %w", err)
 	}
 	f.view.Expect(len(ids) * f.pick.repeat)
+	// The suites take memory now, and what a set-up needs is needed no more.
+	usage.Release()
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	seen := make(chan struct{})
 	go func() { f.view.Follow(watch, f.dir.Path()); close(seen) }()

@@ -87,6 +87,23 @@ type Outage struct {
 	Meanwhile string `json:"meanwhile"`
 }
 
+// Covers says why the silence did not go on for so long after a task had ended
+// in it, or nil.
+func (o Outage) Covers(task string, after time.Duration) error {
+	for _, instance := range o.Run.Tasks {
+		if instance.Task != task {
+			continue
+		}
+		if instance.Ended.After(o.Silence.From) && instance.Ended.Add(after).Before(o.Silence.To) {
+			return nil
+		}
+		const clock = "15:04:05"
+		return fmt.Errorf("task %s ended at %s, and the silence of the %s lasted from %s to %s", task,
+			instance.Ended.UTC().Format(clock), o.Silence.Of, o.Silence.From.Format(clock), o.Silence.To.Format(clock))
+	}
+	return fmt.Errorf("the run has no task %s: its tasks are %s", task, o.Run.TaskStates())
+}
+
 // RunWithDatabaseSilent starts a run of its own, silences the database for a
 // while when the named task runs, and waits for the run's end. The database is
 // let go on whatever happens.

@@ -40,23 +40,6 @@ func HoldOrExplain(written string) gomegatypes.GomegaMatcher {
 	})
 }
 
-// HaveEndedInSilence holds when a task ended while the service was silent.
-func HaveEndedInSilence(task string) gomegatypes.GomegaMatcher {
-	return fact("task "+task+" to end in the silence", func(outage harness.Outage) error {
-		for _, instance := range outage.Run.Tasks {
-			if instance.Task != task {
-				continue
-			}
-			if instance.Ended.After(outage.Silence.From) && instance.Ended.Before(outage.Silence.To) {
-				return nil
-			}
-			return fmt.Errorf("it ended at %s, and the silence lasted from %s to %s",
-				clock(instance.Ended), clock(outage.Silence.From), clock(outage.Silence.To))
-		}
-		return fmt.Errorf("the tasks are %s", outage.Run.TaskStates())
-	})
-}
-
 // HaveEveryErrorExplained names the first of the error lines that nobody
 // expects; all that were kept are in the facts of the check.
 func HaveEveryErrorExplained() gomegatypes.GomegaMatcher {
