@@ -27,7 +27,8 @@ with DAG("long_task", schedule=None, start_date=datetime(2024, 1, 1), catchup=Fa
         print(f"airworthy marker: try {number} has begun")
         if number == 1:
             for second in range(LONGEST_SECONDS):
-                print(f"airworthy marker: still here after {second} s", flush=True)
+                # Of a running pod Airflow gives the last lines alone: each of them tells whose it is.
+                print(f"airworthy marker: try {number} has begun, and is still here after {second} s", flush=True)
                 time.sleep(1)
         return number
 
