@@ -129,6 +129,9 @@ func (f *flight) breakAll(ctx context.Context, s *stack.Stack, groups []sabotage
 			findings = g.Untried(groupErr)
 		}
 		all = append(all, findings...)
+		for _, one := range findings {
+			f.view.Note("%s", one.Line())
+		}
 		err = errors.Join(err, groupErr)
 		if ctx.Err() != nil {
 			break
@@ -178,12 +181,11 @@ func (f *flight) broken(ctx context.Context, s *stack.Stack, group string, h sta
 func printFindings(f *flight, findings []sabotage.Finding) int {
 	caught := 0
 	for _, one := range findings {
+		fmt.Fprintln(f.app.out, one.Line())
 		if one.Caught {
 			caught++
-			fmt.Fprintf(f.app.out, "caught  %s by %s\n", one.Sabotage, one.Check)
 			continue
 		}
-		fmt.Fprintf(f.app.out, "MISSED  %s by %s: %s\n", one.Sabotage, one.Check, one.Wrong)
 		if one.Reason != "" {
 			fmt.Fprintf(f.app.out, "        the check said: %s\n", strings.ReplaceAll(strings.TrimSpace(one.Reason), "\n", "\n        "))
 		}

@@ -219,6 +219,14 @@ type Finding struct {
 	Reason   string `json:"reason,omitempty"` // the reason that the check gave
 }
 
+// Line says it in one line.
+func (f Finding) Line() string {
+	if f.Caught {
+		return fmt.Sprintf("caught  %s by %s", f.Sabotage, f.Check)
+	}
+	return fmt.Sprintf("MISSED  %s by %s: %s", f.Sabotage, f.Check, f.Wrong)
+}
+
 // byInstall stands in a finding where the install itself had to notice.
 const byInstall = "install"
 
