@@ -5,63 +5,63 @@ package conformance
 var (
 	MetricsScraped = Check{
 		ID: "metrics.scraped", Title: "is scraped through its ServiceMonitor",
-		Level: Extended, Requires: []Feature{FeatureMetrics},
+		Level: Core, Requires: []Feature{FeatureMetrics},
 		Sources: []string{"Airflow documentation: Metrics Configuration", "apache/airflow#16099"},
 		Since:   firstVersion,
 		Why:     "A monitor that selects nothing raises no error anywhere, and every graph and alert stays quiet.",
 	}
 	MetricsCountsRuns = Check{
 		ID: "metrics.counts_runs", Title: "counts runs, task instances and failures exactly",
-		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Metrics Descriptions", "apache/airflow#35678", "prometheus/statsd_exporter#486"},
 		Since:   firstVersion,
 		Why:     "Task pods send their own metrics: a setting that they lack loses counts while the scheduler's graphs look sound.",
 	}
 	MetricsLabels = Check{
 		ID: "metrics.labels", Title: "carries DAG and task as labels, and in no metric's name",
-		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Metrics Configuration", "prometheus/statsd_exporter#486"},
 		Since:   firstVersion,
 		Why:     "A metric for every DAG can be neither summed up nor alerted on, and grows until Prometheus falls over.",
 	}
 	MetricsScheduler = Check{
 		ID: "metrics.scheduler", Title: "reports heartbeats, executor slots, pools, DAG processing and import errors",
-		Level: Extended, Requires: []Feature{FeatureMetrics},
+		Level: Core, Requires: []Feature{FeatureMetrics},
 		Sources: []string{"Airflow documentation: Metrics Descriptions", "apache/airflow#35678"},
 		Since:   firstVersion,
 		Why:     "A component whose metrics are missing can die or fall behind without anyone being told.",
 	}
 	MetricsDurations = Check{
 		ID: "metrics.durations", Title: "reports how long DAG runs and tasks took, in seconds",
-		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Metrics Descriptions", "apache/airflow#43833"},
 		Since:   firstVersion,
 		Why:     "Objectives are set on durations, and one that is lost or a thousand times too large breaks them in silence.",
 	}
 	MetricsDashboards = Check{
 		ID: "metrics.dashboards", Title: "answers every query of every dashboard with data",
-		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureMetrics, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Metrics Descriptions", "apache/airflow#43833"},
 		Since:   firstVersion,
 		Why:     "A renamed metric empties a graph, and an empty graph is taken for a quiet day.",
 	}
 	MetricsAlerts = Check{
 		ID: "metrics.alerts", Title: "fires its alerts on import errors and failing tasks, and resolves them",
-		Level: Extended, Requires: []Feature{FeatureMetrics, FeatureLiveDAGs, FeatureKubernetesExecutor},
+		Level: Core, Requires: []Feature{FeatureMetrics, FeatureLiveDAGs, FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Metrics Descriptions"},
 		Since:   firstVersion,
 		Why:     "An alert that was never seen to fire may never fire, and one that does not end is switched off by people.",
 	}
 	MetricsAlertsScheduler = Check{
 		ID: "metrics.alerts.scheduler", Title: "fires an alert while there is no scheduler, and resolves it",
-		Level: Extended, Requires: []Feature{FeatureMetrics},
+		Level: Core, Requires: []Feature{FeatureMetrics},
 		Sources: []string{"Airflow documentation: Checking Airflow Health Status"},
 		Since:   firstVersion,
 		Why:     "The exporter goes on showing the last heartbeat of a dead scheduler, so a rule that looks at the value stays quiet.",
 	}
 	MetricsExporterRestart = Check{
 		ID: "metrics.exporter_restart", Title: "goes on measuring after its exporter was restarted",
-		Level: Extended, Requires: []Feature{FeatureMetrics},
+		Level: Core, Requires: []Feature{FeatureMetrics},
 		Sources: []string{"Airflow documentation: Metrics Configuration"},
 		Since:   firstVersion,
 		Why:     "Components look the exporter's address up once; when it changes they send into the void until someone restarts them.",
