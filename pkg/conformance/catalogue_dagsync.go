@@ -3,11 +3,11 @@ package conformance
 // The checks of the area dagsync: how DAG files come from a Git repository.
 // They take the place of the area dags where the DAG folder cannot be written.
 var (
-	DAGSyncFirst = dagsync("first_sync", Extended,
+	DAGSyncFirst = dagsync("first_sync", Core,
 		"has the DAG files before anything looks for them",
 		"A component that starts without its files parses nothing, and Airflow takes every DAG for deleted.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: Kubernetes", "apache/airflow#60500")
-	DAGSyncNewCommit = dagsync("new_commit", Extended,
+	DAGSyncNewCommit = dagsync("new_commit", Core,
 		"shows a new commit within its period and one round of parsing",
 		"A side-car that stopped or is not there leaves every pod Ready and every DAG at yesterday's version.",
 		[]Feature{FeatureGitDAGs}, "apache/airflow#60500", "apache/airflow#27625")
@@ -15,11 +15,11 @@ var (
 		"runs a task from the commit that the DAG processor has parsed",
 		"When components follow the repository at different paces or to different folders, a task runs code that nobody sees, or is not found at all.",
 		[]Feature{FeatureGitDAGs, FeatureKubernetesExecutor}, "apache/airflow#27625", "helm/charts#22637")
-	DAGSyncChanges = dagsync("changes", Extended,
+	DAGSyncChanges = dagsync("changes", Core,
 		"follows files that are changed, renamed and deleted",
 		"A deleted DAG that stays goes on running on its schedule; a rename that is missed runs it twice.",
 		[]Feature{FeatureGitDAGs}, "Airflow documentation: DAG File Processing")
-	DAGSyncBrokenCommit = dagsync("broken_commit", Extended,
+	DAGSyncBrokenCommit = dagsync("broken_commit", Core,
 		"keeps the other DAGs through a broken commit, and heals with the next",
 		"A repository has many authors: the mistake of one must not take the others' DAGs away, or outlive its correction.",
 		[]Feature{FeatureGitDAGs}, "Airflow documentation: DAG File Processing")
@@ -27,7 +27,7 @@ var (
 		"refuses a Git server with another host key",
 		"Whoever answers in the Git server's place decides what every task runs, with every credential the platform has.",
 		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
-	DAGSyncKeyPrivate = dagsync("key_private", Extended,
+	DAGSyncKeyPrivate = dagsync("key_private", Core,
 		"shows the deploy key to git-sync alone",
 		"Task pods run code of many authors: a key that they can read leaves with the first of them.",
 		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
@@ -51,7 +51,7 @@ var (
 		"fetches as much history as configured and no more",
 		"Every task pod clones: the whole history of a large repository in each of them costs minutes and fills the node's disk.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: --depth")
-	DAGSyncAtomic = dagsync("atomic_switch", Extended,
+	DAGSyncAtomic = dagsync("atomic_switch", Core,
 		"never shows the files of two commits together",
 		"A DAG file that is read next to the helpers of another commit fails in ways that nobody can reproduce.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: Contract")
