@@ -31,7 +31,7 @@ var (
 		"shows the deploy key to git-sync alone",
 		"Task pods run code of many authors: a key that they can read leaves with the first of them.",
 		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
-	DAGSyncServerGone = dagsync("server_gone", Extended,
+	DAGSyncServerGone = dagsync("server_gone", Core,
 		"lives through a minute without its Git server",
 		"A forge is away for a minute every week; a side-car that gives up at once restarts the DAG processor with it.",
 		[]Feature{FeatureGitSync}, "kubernetes/git-sync#105", "helm/charts#21199")
