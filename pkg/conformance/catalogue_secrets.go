@@ -46,7 +46,7 @@ var (
 	}
 	SecretsNotShown = Check{
 		ID: "secrets.not_shown", Title: "shows no secret in pods, workloads, config maps, events, logs or what Helm keeps beside its values",
-		Level:   Extended,
+		Level:   Core,
 		Sources: []string{"Airflow documentation: Helm Chart, Production Guide"},
 		Since:   firstVersion,
 		Why:     "Far more people, and every log store, may read pods, events and logs than may read Secrets.",
