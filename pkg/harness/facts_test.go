@@ -2,8 +2,10 @@ package harness
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,29 @@ func TestRecordedFollowsTheFile(t *testing.T) {
 	}
 	if len(pods) != 2 || pods[0].Name != "a" || pods[1].Phase != "Failed" || !pods[1].Started.Equal(began) {
 		t.Errorf("got %+v", pods)
+	}
+}
+
+// What is explained is held to the words that were seen, and to no other.
+func TestShippedExplanations(t *testing.T) {
+	list, err := explanations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := "2026-11-27T11:11:24.676136Z [error    ] Failed to write serialized DAG dag_id=%s fileloc=/opt/airflow/dags/repo/dags/x.py [airflow.dag_processing.collection]\nTraceback (most recent call last):\n%s"
+	for _, test := range []struct {
+		name, entry string
+		want        bool
+	}{
+		{"a file that a check took away", fmt.Sprintf(gone, "appears_l3sawj4p", "FileNotFoundError: [Errno 2] No such file or directory"), true},
+		{"a file of the platform's own", fmt.Sprintf(gone, "two_steps", "FileNotFoundError: [Errno 2] No such file or directory"), false},
+		{"another error of such a file", fmt.Sprintf(gone, "appears_l3sawj4p", "OperationalError: connection refused"), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := slices.ContainsFunc(list, func(e explanation) bool { return e.pattern.MatchString(test.entry) }); got != test.want {
+				t.Errorf("explained: %v, want %v", got, test.want)
+			}
+		})
 	}
 }
 
