@@ -285,7 +285,11 @@ func (g Group) Compare(records []conformance.Record) []Finding {
 func (g Group) Untried(err error) []Finding {
 	var findings []Finding
 	for _, s := range g.Sabotages {
-		for _, id := range slices.Sorted(maps.Keys(s.Expect)) {
+		by := slices.Sorted(maps.Keys(s.Expect))
+		if s.Install != "" {
+			by = []string{byInstall}
+		}
+		for _, id := range by {
 			findings = append(findings, Finding{Sabotage: s.ID(), Check: id, Wrong: "it could not be tried: " + err.Error()})
 		}
 	}
