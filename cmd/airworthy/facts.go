@@ -108,7 +108,7 @@ func reported(ctx context.Context, h stack.Handoff) string {
 
 func describeHarness(u usage.Usage, stackBytes int64) reportv1.Harness {
 	return reportv1.Harness{
-		StackBytes: stackBytes, ProgramBytes: u.PeakPrograms,
+		StackBytes: stackBytes, ProgramBytes: u.PeakPrograms, ProgramCPUSeconds: u.CPUPrograms.Seconds(),
 		MaxRSSBytes: u.PeakMemory, CPUSeconds: u.CPU.Seconds(), RunCPUSeconds: u.MachineCPU.Seconds(),
 	}
 }

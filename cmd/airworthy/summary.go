@@ -44,7 +44,8 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	fmt.Fprintf(w, "airworthy itself: at most %s of memory, %.1f s of processor time%s\n",
 		bytesText(doc.Harness.MaxRSSBytes), doc.Harness.CPUSeconds, shareText(doc.Harness.CPUShare))
 	if doc.Harness.ProgramBytes > 0 {
-		fmt.Fprintf(w, "programs that it started: at most %s of memory\n", bytesText(doc.Harness.ProgramBytes))
+		fmt.Fprintf(w, "programs that it started: at most %s of memory, %.1f s of processor time\n",
+			bytesText(doc.Harness.ProgramBytes), doc.Harness.ProgramCPUSeconds)
 	}
 	if doc.Harness.StackBytes > 0 {
 		fmt.Fprintf(w, "the stack: at most %s of memory in its containers\n", bytesText(doc.Harness.StackBytes))

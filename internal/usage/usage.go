@@ -26,8 +26,11 @@ type Usage struct {
 	// PeakPrograms is the same of other programs that these started, such as a
 	// browser. The two peaks need not be of one moment.
 	PeakPrograms int64 `json:"peakPrograms"`
-	// CPU is the processor time of airworthy and of its children that ended.
+	// CPU is the processor time of airworthy's processes, told apart as for
+	// PeakMemory. Of processes that ended it is what the last sample saw.
 	CPU time.Duration `json:"cpu"`
+	// CPUPrograms is the same of the other programs.
+	CPUPrograms time.Duration `json:"cpuPrograms"`
 	// MachineCPU is the processor time of everything on the machine.
 	MachineCPU time.Duration `json:"machineCPU"`
 	Took       time.Duration `json:"took"`
@@ -43,6 +46,7 @@ type Sampler struct {
 	mu       sync.Mutex
 	peak     int64
 	programs int64
+	spent    map[process]spent
 
 	once sync.Once
 	stop chan struct{}
@@ -52,7 +56,7 @@ type Sampler struct {
 // Start begins to watch, and looks at the memory once in every period.
 func Start(every time.Duration) *Sampler {
 	s := &Sampler{
-		proc: "/proc", began: time.Now(), own: ownCPU(),
+		proc: "/proc", began: time.Now(), own: ownCPU(), spent: map[process]spent{},
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.machine = machineCPU(s.proc)
@@ -78,10 +82,19 @@ func (s *Sampler) Now() Usage {
 	s.sample()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	own, programs := ownCPU()-s.own, time.Duration(0)
+	for _, p := range s.spent {
+		if p.foreign {
+			programs += p.cpu
+		} else {
+			own += p.cpu
+		}
+	}
 	return Usage{
 		PeakMemory:   s.peak,
 		PeakPrograms: s.programs,
-		CPU:          ownCPU() - s.own,
+		CPU:          own,
+		CPUPrograms:  programs,
 		MachineCPU:   machineCPU(s.proc) - s.machine,
 		Took:         time.Since(s.began),
 	}
@@ -94,22 +107,22 @@ func (s *Sampler) Stop() {
 }
 
 func (s *Sampler) sample() {
-	own, programs := treeMemory(s.proc, os.Getpid(), int64(os.Getpagesize()))
+	t := readTree(s.proc, os.Getpid(), int64(os.Getpagesize()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peak, s.programs = max(s.peak, own), max(s.programs, programs)
+	s.peak, s.programs = max(s.peak, t.own), max(s.programs, t.programs)
+	for p, c := range t.below {
+		s.spent[p] = c
+	}
 }
 
-// ownCPU is the processor time of this process and its ended children.
+// ownCPU is the processor time of this process.
 func ownCPU() time.Duration {
-	var total time.Duration
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if syscall.Getrusage(who, &u) == nil {
-			total += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
 	}
-	return total
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // machineCPU is the busy time of all processors since the start of the
@@ -132,15 +145,33 @@ func machineCPU(proc string) time.Duration {
 	return time.Duration(busy) * tick
 }
 
-// treeMemory is the resident memory, in bytes, of process root and those below
-// it: own of programs from root's folder, programs of all others and of what
-// these started.
-func treeMemory(proc string, root int, page int64) (own, programs int64) {
+// process is a process for ever: its number is given out again after its end.
+type process struct {
+	pid   int
+	began int64 // ticks after the start of the machine
+}
+
+type spent struct {
+	cpu     time.Duration
+	foreign bool
+}
+
+// tree is what a process and those below it take.
+type tree struct {
+	// Resident memory in bytes: own of programs from the folder of the root's
+	// program, programs of all others and of what these started.
+	own, programs int64
+	// below has the processor time of every process but the root.
+	below map[process]spent
+}
+
+func readTree(proc string, root int, page int64) tree {
+	t := tree{below: map[process]spent{}}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return 0, 0
+		return t
 	}
-	parents, pages := map[int]int{}, map[int]int64{}
+	all := map[int]stat{}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
@@ -150,31 +181,45 @@ func treeMemory(proc string, root int, page int64) (own, programs int64) {
 		if err != nil {
 			continue // it ended in between
 		}
-		if parent, resident, ok := parseStat(string(data)); ok {
-			parents[pid], pages[pid] = parent, resident
+		if st, ok := parseStat(string(data)); ok {
+			all[pid] = st
 		}
 	}
 	folder := programFolder(proc, root)
-	for pid := range pages {
-		foreign := false
-		for p, ok := pid, true; ok && p != 0; p, ok = parents[p] {
-			if p != root {
-				foreign = foreign || programFolder(proc, p) != folder
-				continue
-			}
-			memory, ok := proportional(proc, pid)
-			if !ok {
-				memory = pages[pid] * page
-			}
-			if foreign {
-				programs += memory
-			} else {
-				own += memory
-			}
-			break
+	for pid, st := range all {
+		below, foreign := descent(proc, all, root, pid, folder)
+		if !below {
+			continue
+		}
+		memory, ok := proportional(proc, pid)
+		if !ok {
+			memory = st.pages * page
+		}
+		if foreign {
+			t.programs += memory
+		} else {
+			t.own += memory
+		}
+		if pid != root {
+			t.below[process{pid, st.began}] = spent{st.cpu, foreign}
 		}
 	}
-	return own, programs
+	return t
+}
+
+// descent says whether a process is root or below it, and whether a program of
+// another folder than root's lies on the way.
+func descent(proc string, all map[int]stat, root, pid int, folder string) (below, foreign bool) {
+	for p, ok := pid, true; ok && p != 0; {
+		if p == root {
+			return true, foreign
+		}
+		foreign = foreign || programFolder(proc, p) != folder
+		var st stat
+		st, ok = all[p]
+		p = st.parent
+	}
+	return false, false
 }
 
 // programFolder is the folder of a process's program, "" when it cannot be read.
@@ -202,21 +247,32 @@ func proportional(proc string, pid int) (int64, bool) {
 	return 0, false
 }
 
-// parseStat reads the parent and the resident pages of /proc/PID/stat. The
-// name in it may hold anything, so fields are counted from its last bracket.
-func parseStat(s string) (parent int, resident int64, ok bool) {
+// stat is what is read of /proc/PID/stat.
+type stat struct {
+	parent int
+	cpu    time.Duration // in user and kernel mode, without children
+	began  int64         // ticks after the start of the machine
+	pages  int64         // resident
+}
+
+// parseStat reads /proc/PID/stat. The name in it may hold anything, so fields
+// are counted from its last bracket.
+func parseStat(s string) (stat, bool) {
 	i := strings.LastIndexByte(s, ')')
 	if i < 0 {
-		return 0, 0, false
+		return stat{}, false
 	}
 	f := strings.Fields(s[i+1:])
 	if len(f) < 22 {
-		return 0, 0, false
+		return stat{}, false
 	}
-	parent, err := strconv.Atoi(f[1])
-	if err != nil {
-		return 0, 0, false
+	var n [22]int64
+	for _, k := range []int{1, 11, 12, 19, 21} {
+		v, err := strconv.ParseInt(f[k], 10, 64)
+		if err != nil {
+			return stat{}, false
+		}
+		n[k] = v
 	}
-	resident, err = strconv.ParseInt(f[21], 10, 64)
-	return parent, resident, err == nil
+	return stat{parent: int(n[1]), cpu: time.Duration(n[11]+n[12]) * tick, began: n[19], pages: n[21]}, true
 }

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,31 +25,39 @@ func proc(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func stat(pid, parent, pages int, name string) string {
+func line(pid, parent, pages int, name string) string {
 	s := strconv.Itoa(pid) + " (" + name + ") S " + strconv.Itoa(parent)
-	for range 19 {
-		s += " 0"
+	for field := 5; field < 24; field++ {
+		switch field {
+		case 14, 15: // user and kernel mode
+			s += " 50"
+		default:
+			s += " 0"
+		}
 	}
 	return s + " " + strconv.Itoa(pages) + " 0 0\n"
 }
 
-func TestTreeMemory(t *testing.T) {
+func TestReadTree(t *testing.T) {
 	dir := proc(t, map[string]string{
-		"1/stat":  stat(1, 0, 1000, "init"),
-		"10/stat": stat(10, 1, 100, "airworthy"),
-		"11/stat": stat(11, 10, 20, "ginkgo"),
-		"12/stat": stat(12, 11, 3, "odd ) (name"),
-		"13/stat": stat(13, 11, 5000, "suite"),
-		"20/stat": stat(20, 1, 500, "other"),
+		"1/stat":  line(1, 0, 1000, "init"),
+		"10/stat": line(10, 1, 100, "airworthy"),
+		"11/stat": line(11, 10, 20, "ginkgo"),
+		"12/stat": line(12, 11, 3, "odd ) (name"),
+		"13/stat": line(13, 11, 5000, "suite"),
+		"20/stat": line(20, 1, 500, "other"),
 
 		"13/smaps_rollup": "55b3-7ffc ---p 00000000 00:00 0    [rollup]\nRss:     20000 kB\nPss:        8 kB\nPss_Dirty:   4 kB\n",
 		"21/stat":         "torn",
 		"self/x":          "",
 		"uptime/x":        "",
 	})
-	own, programs := treeMemory(dir, 10, 4096)
-	if want := int64(123*4096 + 8*1024); own != want || programs != 0 {
-		t.Errorf("got %d and %d, want %d and 0", own, programs, want)
+	got := readTree(dir, 10, 4096)
+	if want := int64(123*4096 + 8*1024); got.own != want || got.programs != 0 {
+		t.Errorf("got %d and %d, want %d and 0", got.own, got.programs, want)
+	}
+	if want := map[process]spent{{11, 0}: {time.Second, false}, {12, 0}: {time.Second, false}, {13, 0}: {time.Second, false}}; !maps.Equal(got.below, want) {
+		t.Errorf("processor time: got %v, want %v", got.below, want)
 	}
 
 	// A browser, and a process of it that runs a program beside airworthy.
@@ -57,12 +66,15 @@ func TestTreeMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "12", "stat"), []byte(stat(12, 13, 3, "helper")), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "12", "stat"), []byte(line(12, 13, 3, "helper")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	own, programs = treeMemory(dir, 10, 4096)
-	if wantOwn, want := int64(120*4096), int64(3*4096+8*1024); own != wantOwn || programs != want {
-		t.Errorf("got %d and %d, want %d and %d", own, programs, wantOwn, want)
+	got = readTree(dir, 10, 4096)
+	if wantOwn, want := int64(120*4096), int64(3*4096+8*1024); got.own != wantOwn || got.programs != want {
+		t.Errorf("got %d and %d, want %d and %d", got.own, got.programs, wantOwn, want)
+	}
+	if want := map[process]spent{{11, 0}: {time.Second, false}, {12, 0}: {time.Second, true}, {13, 0}: {time.Second, true}}; !maps.Equal(got.below, want) {
+		t.Errorf("processor time: got %v, want %v", got.below, want)
 	}
 }
 

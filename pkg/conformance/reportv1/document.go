@@ -134,6 +134,8 @@ type Resources struct {
 	// ProgramBytes is the same as MaxRSSBytes, of other programs that airworthy
 	// started, such as a browser; absent when there were none.
 	ProgramBytes int64 `yaml:"programBytes,omitempty"`
+	// ProgramCPUSeconds is the same as CPUSeconds, of those programs.
+	ProgramCPUSeconds float64 `yaml:"programCPUSeconds,omitempty"`
 	// StackBytes is the largest sum of the memory of the stack's containers, without
 	// what the kernel would give up first; absent when not measured.
 	StackBytes int64 `yaml:"stackBytes,omitempty"`
@@ -152,7 +154,8 @@ func New(facts Facts, judged conformance.Report) Document {
 		Reproduce: Reproduce{Airworthy: facts.Airworthy, Command: shellLine(facts.Command), RunFile: facts.RunFile},
 		Timings:   durations(facts),
 		Harness: Resources{MaxRSSBytes: facts.Harness.MaxRSSBytes, CPUSeconds: round(facts.Harness.CPUSeconds),
-			StackBytes: facts.Harness.StackBytes, ProgramBytes: facts.Harness.ProgramBytes},
+			StackBytes: facts.Harness.StackBytes, ProgramBytes: facts.Harness.ProgramBytes,
+			ProgramCPUSeconds: round(facts.Harness.ProgramCPUSeconds)},
 	}
 	for _, f := range judged.Features {
 		d.Tested.Features = append(d.Tested.Features, string(f))

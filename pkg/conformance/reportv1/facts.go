@@ -110,6 +110,8 @@ type Harness struct {
 	RunCPUSeconds float64 `json:"runCPUSeconds"` // of the machine during the run, airworthy included; 0 when not measured
 	// ProgramBytes is the same as MaxRSSBytes, of other programs that were started, such as a browser.
 	ProgramBytes int64 `json:"programBytes,omitempty"`
+	// ProgramCPUSeconds is the same as CPUSeconds, of those programs.
+	ProgramCPUSeconds float64 `json:"programCPUSeconds,omitempty"`
 	// StackBytes is the largest sum of the memory of the stack's containers that was seen; 0 when not measured.
 	StackBytes int64 `json:"stackBytes,omitempty"`
 }

@@ -282,7 +282,11 @@ func OwnUse(r Resources) string {
 	own := fmt.Sprintf("airworthy itself used %.0f MB of memory at most and %.1f s of CPU%s.",
 		float64(r.MaxRSSBytes)/1e6, r.CPUSeconds, share)
 	if r.ProgramBytes > 0 {
-		own += fmt.Sprintf(" Programs that it started, such as a browser, used %.0f MB at most.", float64(r.ProgramBytes)/1e6)
+		own += fmt.Sprintf(" Programs that it started, such as a browser, used %.0f MB at most", float64(r.ProgramBytes)/1e6)
+		if r.ProgramCPUSeconds > 0 {
+			own += fmt.Sprintf(" and %.1f s of CPU", r.ProgramCPUSeconds)
+		}
+		own += "."
 	}
 	if r.StackBytes > 0 {
 		own += fmt.Sprintf(" The containers of the stack took %.1f GB together at most.", float64(r.StackBytes)/1e9)
