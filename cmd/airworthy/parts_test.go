@@ -108,7 +108,7 @@ func TestSuiteArgs(t *testing.T) {
 	r := suiteRun{binary: "/b/platform.test", runDir: "/o/r", handoff: "/s/local.json", attempt: 2, checks: []string{"a.b", "c.d"}, procs: 3}
 	got := strings.Join(r.args(), "\n")
 	for _, want := range []string{
-		"--procs=3", "--label-filter=check: containsAny {a.b,c.d}",
+		"--procs=3", "--seed=1", "--label-filter=check: containsAny {a.b,c.d}",
 		"/b/platform.test\n--\n-airworthy.run=/o/r\n-airworthy.stack=/s/local.json\n-airworthy.attempt=2",
 	} {
 		if !strings.Contains(got, want) {

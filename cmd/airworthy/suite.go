@@ -63,6 +63,8 @@ func (r suiteRun) args() []string {
 	args := []string{
 		fmt.Sprintf("--procs=%d", r.procs),
 		"--timeout=" + suiteLimit.String(),
+		// The same order every time, so that two runs can be compared.
+		"--seed=1",
 		"--no-color", "--keep-going", "--silence-skips", "--poll-progress-after=0",
 	}
 	if len(r.checks) > 0 {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
+	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
@@ -158,12 +159,12 @@ func (u *up) standing(ctx context.Context) (*Stack, string) {
 	switch {
 	case !h.Ready:
 		return nil, "the stack was never finished"
-	case !reflect.DeepEqual(h.Run, u.Run):
+	case !sameStack(h.Run, u.Run):
 		return nil, "the run file has changed since the stack was made"
 	case h.ValuesDigest != u.Values.digest():
 		return nil, "the files of values have changed since the stack was made"
 	}
-	h.FileValues = u.Values.Values
+	h.FileValues, h.Run = u.Values.Values, u.Run
 	if err := u.alive(ctx, h); err != nil {
 		return nil, fmt.Sprintf("the stack does not answer: %v", err)
 	}
@@ -175,7 +176,20 @@ func (u *up) standing(ctx context.Context) (*Stack, string) {
 	if err := u.record(ctx); err != nil {
 		return nil, err.Error()
 	}
+	// The suites read there which checks decide and how long to wait.
+	if err := WriteHandoff(u.path, h); err != nil {
+		return nil, err.Error()
+	}
 	return &Stack{Handoff: h, Cluster: cluster, Recording: u.recording}, ""
+}
+
+// sameStack says whether two runs make the same stack: which checks decide and
+// how long to wait for what makes no other one.
+func sameStack(a, b config.Run) bool {
+	for _, r := range []*config.Run{&a, &b} {
+		r.Profile, r.Checks, r.Timeouts = "", config.Checks{}, config.Timeouts{}
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 // alive asks Airflow itself, which needs everything else.

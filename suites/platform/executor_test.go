@@ -10,7 +10,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/conformance"
 )
 
-var _ = Describe("KubernetesExecutor", func() {
+var _ = Describe("KubernetesExecutor", SpecPriority(first), func() {
 	It("runs every task instance in a pod of its own", suite.Check(conformance.ExecutorPodPerTask), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 

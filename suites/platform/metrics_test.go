@@ -121,8 +121,10 @@ var _ = Describe("metrics", func() {
 		Expect(err).To(BeWithoutError())
 		s.KeepPanels(ctx, queries)
 	})
+})
 
-	It("raise alerts that end with their cause", suite.Check(conformance.MetricsAlerts), func(ctx SpecContext) {
+var _ = Describe("alerts", SpecPriority(second), func() {
+	It("end with their cause", suite.Check(conformance.MetricsAlerts), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		file := harness.NewDAGFile("alerting")
 		DeferCleanup(s.RemoveDAGFile, file)
