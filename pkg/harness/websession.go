@@ -58,43 +58,60 @@ func (s *Session) KeepSession(ctx context.Context) (k Kept, err error) {
 	return k, err
 }
 
+// logIn logs in. A proxy that still knows a pod which is gone answers any of its
+// requests in the platform's place: then it begins again.
 func (s *Session) logIn(ctx context.Context, i *ingress, client *http.Client) error {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	_, err := await.Until(ctx, "a login through "+i.url(""), everyRequest,
+		func(ctx context.Context) (Reply, error) { return s.tryLogIn(ctx, i, client) },
+		func(r Reply) error {
+			if r.Status >= 500 {
+				return fmt.Errorf("%s answers %d: %.200q", r.URL, r.Status, r.Body)
+			}
+			return nil
+		})
+	return err
+}
+
+// tryLogIn gives the last answer, which is 200 or one of the server's failures.
+func (s *Session) tryLogIn(ctx context.Context, i *ingress, client *http.Client) (Reply, error) {
 	page, err := s.ask(ctx, client, i.url("/auth/login/"))
 	if err != nil {
-		return err
+		return page, err
 	}
 	token := csrf.FindStringSubmatch(page.Body)
 	if token == nil {
-		return fmt.Errorf("log in: %s has no form with a CSRF token: %d %.200q", page.URL, page.Status, page.Body)
+		return page, await.Stop(fmt.Errorf("log in: %s has no form with a CSRF token: %d %.200q", page.URL, page.Status, page.Body))
 	}
 	form := url.Values{"username": {s.suite.stack.AdminUser}, "password": {s.suite.stack.AdminPassword}, "csrf_token": {token[1]}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, page.URL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return err
+		return page, await.Stop(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Referer", page.URL)
 	answer, err := reply(client, request)
 	if err != nil {
-		return fmt.Errorf("log in: %w", err)
+		return answer, fmt.Errorf("log in: %w", err)
 	}
 	// The page that a login leads to sets the API's cookie.
 	for hop := 0; answer.Status >= 300 && answer.Status < 400 && hop < 5; hop++ {
 		next, err := request.URL.Parse(answer.Location)
 		if err != nil {
-			return fmt.Errorf("log in: %w", err)
+			return answer, await.Stop(fmt.Errorf("log in: %w", err))
 		}
 		if request, err = http.NewRequestWithContext(ctx, http.MethodGet, next.String(), nil); err != nil {
-			return err
+			return answer, await.Stop(err)
 		}
 		if answer, err = reply(client, request); err != nil {
-			return fmt.Errorf("log in: %w", err)
+			return answer, fmt.Errorf("log in: %w", err)
 		}
 	}
-	if answer.Status != http.StatusOK {
-		return fmt.Errorf("log in: %s answers %d: %.200q", answer.URL, answer.Status, answer.Body)
+	if answer.Status != http.StatusOK && answer.Status < 500 {
+		return answer, await.Stop(fmt.Errorf("log in: %s answers %d: %.200q", answer.URL, answer.Status, answer.Body))
 	}
-	return nil
+	return answer, nil
 }
 
 // ask waits until the platform, not the proxy before it, answers.

@@ -115,6 +115,13 @@ func (g Group) Apply(spec *platform.Spec) {
 	spec.Values = merge(spec.Values, values)
 }
 
+// changesPlatform says whether Apply changes anything.
+func (g Group) changesPlatform() bool {
+	return slices.ContainsFunc(g.Sabotages, func(s Sabotage) bool {
+		return len(s.Values) > 0 || len(s.Overlays) > 0 || s.LocalSettings != ""
+	})
+}
+
 // Addons lists the add-ons that the group changes, by name.
 func (g Group) Addons() []string {
 	names := map[string]bool{}

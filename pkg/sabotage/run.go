@@ -103,6 +103,8 @@ func (r *Runner) replace(ctx context.Context, g Group) error {
 		return err
 	}
 	addons := append(r.installed.Addons(), g.Addons()...)
+	// Whoever broke the stack before, and was stopped, may not have mended it.
+	platform := r.installed.Name == "" || r.installed.changesPlatform() || g.changesPlatform()
 	r.installed = g
 	slices.Sort(addons)
 	for _, name := range slices.Compact(addons) {
@@ -111,6 +113,9 @@ func (r *Runner) replace(ctx context.Context, g Group) error {
 		if err != nil {
 			return err
 		}
+	}
+	if !platform {
+		return nil
 	}
 	_, err := stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, g.Apply,
 		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })

@@ -215,3 +215,43 @@ func TestGroupOnAPlatform(t *testing.T) {
 		})
 	}
 }
+
+func TestUntried(t *testing.T) {
+	g := Group{Name: "g", Sabotages: []Sabotage{
+		{Check: "executor.xcom", Name: "a", Expect: map[string]string{"executor.xcom": "x", "executor.mapped_tasks": "y"}},
+		{Check: "platform.components_ready", Name: "b", Install: "x"},
+	}}
+	why := "it could not be tried: no room"
+	want := []Finding{
+		{Sabotage: "executor.xcom/a", Check: "executor.mapped_tasks", Wrong: why},
+		{Sabotage: "executor.xcom/a", Check: "executor.xcom", Wrong: why},
+		{Sabotage: "platform.components_ready/b", Check: "install", Wrong: why},
+	}
+	if got := g.Untried(errors.New("no room")); !slices.Equal(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// A group that leaves the platform alone costs no rollout of it.
+func TestChangesPlatform(t *testing.T) {
+	for name, test := range map[string]struct {
+		sabotage Sabotage
+		want     bool
+	}{
+		"values":         {Sabotage{Values: map[string]any{"a": 1}}, true},
+		"overlays":       {Sabotage{Overlays: []platform.Overlay{{Kind: "Role", Name: "x", Delete: true}}}, true},
+		"local settings": {Sabotage{LocalSettings: "a = 1"}, true},
+		"an add-on":      {Sabotage{Addons: map[string]Change{"ingress": {Values: map[string]any{"a": 1}}}}, false},
+		"the database":   {Sabotage{SQL: &SQL{"do", "undo"}}, false},
+		"what is asked":  {Sabotage{Run: []string{"platform.airflowVersion=1"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (Group{Sabotages: []Sabotage{test.sabotage}}).changesPlatform(); got != test.want {
+				t.Errorf("got %t, want %t", got, test.want)
+			}
+			if got := (Group{}).changesPlatform(); got {
+				t.Error("a group of nothing changes it")
+			}
+		})
+	}
+}
