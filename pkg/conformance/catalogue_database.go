@@ -6,7 +6,7 @@ var (
 	DatabaseMigratedFirst = Check{
 		ID:      "database.migrated_first",
 		Title:   "migrates its database before any component starts",
-		Level:   Extended,
+		Level:   Core,
 		Sources: []string{"Airflow documentation: Helm Chart, Production Guide", "apache/airflow#32003", "apache/airflow#11979"},
 		Since:   firstVersion,
 		Why:     "A component that meets a schema half-way through its migration crashes in a loop, or writes what the next step of the migration does not expect.",

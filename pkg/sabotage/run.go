@@ -56,6 +56,9 @@ func (r *Runner) Run(ctx context.Context, g Group) (findings []Finding, err erro
 	if err != nil {
 		return nil, fmt.Errorf("install sabotage group %s: %w", g.Name, err)
 	}
+	if err := r.waitGone(ctx, client); err != nil {
+		return nil, fmt.Errorf("install sabotage group %s: %w", g.Name, err)
+	}
 	if err := r.waitParsed(ctx, g, client, before); err != nil {
 		return nil, err
 	}
@@ -119,6 +122,36 @@ func (r *Runner) replace(ctx context.Context, g Group) error {
 	}
 	_, err := stack.Reinstall(ctx, r.Stack.Cluster.REST(), r.Stack.Handoff, g.Apply,
 		func(step, waitingFor string) { r.say(g, step+": "+waitingFor) })
+	return err
+}
+
+// waitGone waits until no pod of a component is ending any more. One that the
+// rollout replaced runs on for up to its grace period, sound, answers requests
+// and writes log lines, and a check could take it for the platform.
+func (r *Runner) waitGone(ctx context.Context, client *kube.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, r.Stack.Handoff.Run.Timeouts.Scaled().Install)
+	defer cancel()
+	_, err := await.Until(ctx, "the pods that were replaced to be gone", time.Second,
+		func(ctx context.Context) (ending []string, err error) {
+			for _, component := range r.Stack.Handoff.Release.Components {
+				pods, err := client.Pods(ctx, component.Selector)
+				if err != nil {
+					return nil, err
+				}
+				for _, pod := range pods {
+					if !pod.DeletionRequested.IsZero() {
+						ending = append(ending, pod.Name)
+					}
+				}
+			}
+			return ending, nil
+		},
+		func(ending []string) error {
+			if len(ending) > 0 {
+				return fmt.Errorf("%s ending", strings.Join(ending, ", "))
+			}
+			return nil
+		})
 	return err
 }
 
