@@ -204,9 +204,9 @@ verdict: not-conformant - 1 check failed: executor.xcom
   failed executor.xcom: expected 3
     got 2
     evidence: out/local-1/checks/executor.xcom/attempt-1
-  missing logs.live: planned, and left no result behind
   problem: clean-up: the network stayed
     in use
+  missing: logs.live: planned, and left no result behind
   unsupported: ingress.hsts: the platform does not claim ingress, hsts: nobody asked
   unsupported: logs.volume, logs.volume.big: the platform does not claim volume-logs
   left out by hand: 1 checks
@@ -295,5 +295,16 @@ func TestSecondSignalSaysWhatIsLeft(t *testing.T) {
 	a.stands("local")
 	if got, want := a.leaving(os.Interrupt), "airworthy: interrupt again: ended at once; what the stack local had made is still there: `airworthy down local` removes it"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNamesText(t *testing.T) {
+	for want, got := range map[string]string{
+		"a.b":          namesText([]string{"a.b"}, 2),
+		"all 2 checks": namesText([]string{"a.b", "c.d"}, 2),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

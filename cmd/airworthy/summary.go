@@ -23,7 +23,7 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	fmt.Fprintf(w, "\nverdict: %s - %s\n", doc.Verdict, doc.Reason)
 	for _, c := range doc.Checks {
 		switch c.Outcome {
-		case conformance.Passed, conformance.Unsupported, conformance.Skipped:
+		case conformance.Passed, conformance.Unsupported, conformance.Skipped, conformance.Missing:
 			continue
 		}
 		fmt.Fprintf(w, "  %s %s: %s\n", c.Outcome, c.ID, indent(c.Reason))
@@ -37,7 +37,8 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	for _, e := range doc.Errors {
 		fmt.Fprintf(w, "  does not fit: %s\n", indent(e))
 	}
-	printUnsupported(w, doc)
+	printByReason(w, doc, conformance.Missing)
+	printByReason(w, doc, conformance.Unsupported)
 	if left := outcomes(doc, conformance.Skipped); len(left) > 0 {
 		fmt.Fprintf(w, "  left out by hand: %d checks\n", len(left))
 	}
@@ -56,12 +57,13 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 	fmt.Fprintln(w, countsLine(doc.Counts))
 }
 
-// printUnsupported names what was not tried, with one line for each reason.
-func printUnsupported(w io.Writer, doc reportv1.Document) {
+// printByReason names the checks of an outcome, with one line for each reason: a
+// set-up that failed leaves all of them missing.
+func printByReason(w io.Writer, doc reportv1.Document, outcome conformance.Outcome) {
 	var reasons []string
 	checks := map[string][]string{}
 	for _, c := range doc.Checks {
-		if c.Outcome != conformance.Unsupported {
+		if c.Outcome != outcome {
 			continue
 		}
 		if checks[c.Reason] == nil {
@@ -70,7 +72,7 @@ func printUnsupported(w io.Writer, doc reportv1.Document) {
 		checks[c.Reason] = append(checks[c.Reason], c.ID)
 	}
 	for _, reason := range reasons {
-		fmt.Fprintf(w, "  unsupported: %s: %s\n", strings.Join(checks[reason], ", "), indent(reason))
+		fmt.Fprintf(w, "  %s: %s: %s\n", outcome, namesText(checks[reason], len(doc.Checks)), indent(reason))
 	}
 }
 
@@ -92,6 +94,14 @@ func countsLine(c reportv1.Counts) string {
 		}
 	}
 	return s
+}
+
+// namesText names checks, and says it shorter when they are all that there are.
+func namesText(ids []string, all int) string {
+	if len(ids) == all {
+		return fmt.Sprintf("all %d checks", all)
+	}
+	return strings.Join(ids, ", ")
 }
 
 func shareText(share *float64) string {

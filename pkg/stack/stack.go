@@ -325,14 +325,15 @@ func (u *up) install(ctx context.Context) error {
 			return err
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	// The group's own context ends with it.
+	group, within := errgroup.WithContext(ctx)
 	for _, a := range addons {
 		if a.Name == servicesAddon {
 			continue // it stands already: the platform needs it
 		}
-		group.Go(func() error { return u.installAddon(ctx, a) })
+		group.Go(func() error { return u.installAddon(within, a) })
 	}
-	group.Go(func() error { return u.installPlatform(ctx) })
+	group.Go(func() error { return u.installPlatform(within) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
