@@ -69,7 +69,7 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	}
 	f := &flight{
 		app: a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
-		meter: usage.Start(time.Second), memory: watchStack(m.docker, run.Name), view: a.view(lastDurations(state, run.Name)),
+		meter: usage.Start(2 * time.Second), memory: watchStack(m.docker, run.Name), view: a.view(lastDurations(state, run.Name)),
 	}
 	f.facts = reportv1.Facts{
 		Run: dir.Name(), Airworthy: thisBuild().Version, Command: command,

@@ -21,7 +21,7 @@ const heapLimit = 56 << 20
 
 // suiteMemory is the heap in bytes from which a process of the suites collects
 // harder. It needs two thirds of that; only answers with logs of megabytes go above.
-const suiteMemory = 30 << 20
+const suiteMemory = 36 << 20
 
 func main() {
 	os.Exit(start())
