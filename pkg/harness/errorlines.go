@@ -68,6 +68,8 @@ var (
 	errorLine = regexp.MustCompile(`\b(ERROR|CRITICAL|FATAL)\b|\[(error|critical)\s*\]|"level": ?"(error|critical)"|^Traceback \(most recent call last\)`)
 	// An entry begins with a time or a JSON object; other lines, such as those of a trace, belong to the entry before.
 	entryStart = regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)|^\{`)
+	// The time of a JSON entry.
+	entryTime = regexp.MustCompile(`^\{.*?"(?:time|ts|timestamp)": ?"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)`)
 	// Structured loggers colour their levels.
 	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
@@ -114,7 +116,10 @@ func (e logEntry) time() time.Time {
 		return time.Time{}
 	}
 	match := entryStart.FindStringSubmatch(e.lines[0])
-	if match == nil || match[1] == "" {
+	if match != nil && match[1] == "" {
+		match = entryTime.FindStringSubmatch(e.lines[0])
+	}
+	if match == nil {
 		return time.Time{}
 	}
 	at, err := time.Parse("2006-01-02T15:04:05", strings.Replace(match[1], " ", "T", 1))

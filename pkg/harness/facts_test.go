@@ -213,3 +213,19 @@ func TestErrorsAreExcusedByTime(t *testing.T) {
 		t.Error("an error of another kind is explained")
 	}
 }
+
+func TestTimeOfAnEntry(t *testing.T) {
+	want := time.Date(2026, 1, 1, 10, 0, 5, 0, time.UTC)
+	for line, at := range map[string]time.Time{
+		"2026-01-01T10:00:05.1Z [error    ] x":                             want,
+		"[2026-01-01 10:00:05,123] ERROR x":                                want,
+		`{"time":"2026-01-01T10:00:05.1Z","level":"ERROR","msg":"x"}`:      want,
+		`{"level":"error","ts": "2026-01-01T10:00:05Z","time":"not this"}`: want,
+		`{"level":"error","msg":"x"}`:                                      {},
+		"error":                                                            {},
+	} {
+		if got := (logEntry{lines: []string{line}}).time(); !got.Equal(at) {
+			t.Errorf("%s: got %s, want %s", line, got, at)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,8 +22,8 @@ type GitOutage struct {
 
 // WithoutGit takes the Git server away, begins a run meanwhile, and pushes a
 // commit once it is back.
-func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, then Content) (GitOutage, error) {
-	out := GitOutage{For: d}
+func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, then Content) (out GitOutage, err error) {
+	out.For = d
 	ctx, cancel := s.within(ctx, d+2*s.Asked().Timeouts.DAGRun)
 	defer cancel()
 	repo, err := s.repository()
@@ -36,6 +37,17 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if err := repo.Offline(ctx, d); err != nil {
 		return out, err
 	}
+	// What git says of a server that does not answer, by SSH and by HTTPS.
+	away := silence{Of: "Git server", From: began.UTC(), Only: "Could not read from remote repository"}
+	if s.Asked().Git.Kind == "https" {
+		away.Only = "unable to access"
+	}
+	defer func() {
+		if away.To.IsZero() {
+			away.To = time.Now().UTC()
+		}
+		err = errors.Join(err, s.noteSilence(away))
+	}()
 	if _, err := s.start(ctx, dag); err != nil {
 		return out, err
 	}
@@ -54,6 +66,7 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if err != nil {
 		return out, err
 	}
+	away.To = time.Now().UTC()
 	if out.Run, err = s.finish(ctx, dag); err != nil {
 		return out, err
 	}

@@ -16,7 +16,7 @@ import (
 
 // Serial: the first ones disturb what every other check uses, and the others look
 // back at the whole run, so they come after everything else, in this order.
-var _ = Describe("the whole run", Serial, Ordered, ContinueOnFailure, func() {
+var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueOnFailure, func() {
 	It("survives the death of the scheduler without losing or repeating a task", suite.Check(conformance.ExecutorSchedulerKilled), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 

@@ -19,6 +19,7 @@ import (
 const (
 	first  = 2
 	second = 1
+	last   = -1 // looks back at all others
 )
 
 var suite = harness.New("platform")
