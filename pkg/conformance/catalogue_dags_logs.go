@@ -38,7 +38,7 @@ var (
 	}
 	LogsVolume = Check{
 		ID: "logs.volume", Title: "keeps a task's log on the volume after its pod is gone and everything was scaled down",
-		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor, FeatureVolumeLogs},
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor, FeatureVolumeLogs},
 		Sources: []string{"Airflow documentation: Logging for Tasks"},
 		Since:   firstVersion,
 		Why:     "A volume that belongs to a pod goes with it, and nobody notices before the first night's scale-down.",
