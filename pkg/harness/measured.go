@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/platform"
@@ -208,7 +209,11 @@ func (s *Session) Stop(ctx context.Context, name string) (start func(context.Con
 	if err != nil {
 		return nothing, err
 	}
-	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was) }
+	var old []string
+	for _, pod := range pods {
+		old = append(old, pod.Name)
+	}
+	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
 	if err := s.scale(ctx, component, 0); err != nil {
 		return start, err
 	}
@@ -217,23 +222,29 @@ func (s *Session) Stop(ctx context.Context, name string) (start func(context.Con
 			return start, err
 		}
 	}
-	return start, nil
+	_, err = await.Until(ctx, "component "+name+" to have no pod", everyDAG,
+		func(ctx context.Context) ([]kube.PodFact, error) { return s.componentPods(ctx, name) },
+		func(pods []kube.PodFact) error {
+			if len(pods) > 0 {
+				return fmt.Errorf("pod %s is still there", pods[0].Name)
+			}
+			return nil
+		})
+	return start, err
 }
 
-func (s *Session) startAgain(ctx context.Context, component platform.Component, replicas int) error {
+// startAgain is over when the component is ready, and Airflow answers: the
+// address of the API server's pod is another one now.
+func (s *Session) startAgain(ctx context.Context, component platform.Component, replicas int, gone []string) error {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Install)
 	defer cancel()
 	if err := s.scale(ctx, component, replicas); err != nil {
 		return err
 	}
-	_, err := await.Until(ctx, component.Name+" to be ready again", everyDAG,
-		func(ctx context.Context) (Workload, error) { return s.workload(ctx, component) },
-		func(w Workload) error {
-			if w.Ready != replicas {
-				return fmt.Errorf("%d of %d pods are ready", w.Ready, replicas)
-			}
-			return nil
-		})
+	if _, err := s.waitReady(ctx, component.Name, replicas, gone); err != nil {
+		return err
+	}
+	_, err := await.Until(ctx, "Airflow to answer again", everyDAG, s.Airflow.Health, func(airflow.Health) error { return nil })
 	return err
 }
 

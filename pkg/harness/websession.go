@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/airworthy/airworthy/pkg/await"
@@ -163,14 +164,28 @@ func (s *Session) restart(ctx context.Context, component string) (gone, instead 
 		}
 	}
 	gone = strings.Join(old, ", ")
-	after, err := await.Until(ctx, "component "+component+" to be ready again", everyDAG,
+	after, err := s.waitReady(ctx, component, len(before), old)
+	if err != nil {
+		return gone, "", err
+	}
+	if len(after) == 0 {
+		return gone, "", errors.New("restart " + component + ": it has no pods")
+	}
+	return gone, after[0].Name, nil
+}
+
+// waitReady waits until a component has so many pods, all of them ready and
+// none of those that were to go. The pods are asked, not what the workload says
+// of them: that is from before until its controller comes to it.
+func (s *Session) waitReady(ctx context.Context, component string, count int, gone []string) ([]kube.PodFact, error) {
+	return await.Until(ctx, "component "+component+" to be ready again", everyDAG,
 		func(ctx context.Context) ([]kube.PodFact, error) { return s.componentPods(ctx, component) },
 		func(pods []kube.PodFact) error {
-			if len(pods) != len(before) {
-				return fmt.Errorf("it has %d of %d pods", len(pods), len(before))
+			if len(pods) != count {
+				return fmt.Errorf("it has %d of %d pods", len(pods), count)
 			}
 			for _, pod := range pods {
-				if strings.Contains(gone, pod.Name) {
+				if slices.Contains(gone, pod.Name) {
 					return fmt.Errorf("pod %s is still there", pod.Name)
 				}
 				if !pod.Ready {
@@ -179,11 +194,4 @@ func (s *Session) restart(ctx context.Context, component string) (gone, instead 
 			}
 			return nil
 		})
-	if err != nil {
-		return gone, "", err
-	}
-	if len(after) == 0 {
-		return gone, "", errors.New("restart " + component + ": it has no pods")
-	}
-	return gone, after[0].Name, nil
 }
