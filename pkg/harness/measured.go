@@ -214,23 +214,33 @@ func (s *Session) Stop(ctx context.Context, name string) (start func(context.Con
 		old = append(old, pod.Name)
 	}
 	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
-	if err := s.scale(ctx, component, 0); err != nil {
-		return start, err
-	}
-	for _, pod := range pods {
-		if err := s.killPod(ctx, pod.Name); err != nil && !kube.NotFound(err) {
+	for _, pod := range old {
+		if err := s.noteKill(pod); err != nil {
 			return start, err
 		}
 	}
-	_, err = await.Until(ctx, "component "+name+" to have no pod", everyDAG,
+	if err := s.scale(ctx, component, 0); err != nil {
+		return start, err
+	}
+	// A pod that is killed before the controller has seen the new number is replaced.
+	_, err = await.Until(ctx, "every pod of component "+name+" to be told to end", everyDAG,
 		func(ctx context.Context) ([]kube.PodFact, error) { return s.componentPods(ctx, name) },
 		func(pods []kube.PodFact) error {
 			if len(pods) > 0 {
-				return fmt.Errorf("pod %s is still there", pods[0].Name)
+				return fmt.Errorf("pod %s was not", pods[0].Name)
 			}
 			return nil
 		})
-	return start, err
+	if err != nil {
+		return start, err
+	}
+	for _, pod := range old {
+		err := s.suite.clients.kube.DeletePod(ctx, pod, kube.Deletion{Force: true})
+		if err != nil && !kube.NotFound(err) {
+			return start, fmt.Errorf("kill pod %s: %w", pod, err)
+		}
+	}
+	return start, nil
 }
 
 // startAgain is over when the component is ready, and Airflow answers: the
