@@ -221,7 +221,9 @@ func (o Options) dagRun(ctx context.Context, c environment.Cluster, spec platfor
 	if !ok {
 		return errors.New("the cluster does not publish the API's port on this machine")
 	}
-	api, err := airflow.New(ctx, airflow.Options{URL: "http://" + address, User: spec.AdminUser, Password: spec.AdminPassword})
+	within, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().Observe)
+	defer cancel()
+	api, err := airflow.Connect(within, airflow.Options{URL: "http://" + address, User: spec.AdminUser, Password: spec.AdminPassword}, every)
 	if err != nil {
 		return err
 	}

@@ -217,6 +217,20 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestConnectWaitsForAnAnswer(t *testing.T) {
+	s := airflowtest.New(airflowtest.Config{})
+	defer s.Close()
+	s.Inject(airflowtest.Fault{Drop: true, Times: 7}, airflowtest.Fault{Status: 503})
+	if _, err := airflow.Connect(t.Context(), s.Options(), time.Millisecond); err != nil {
+		t.Errorf("got %v", err)
+	}
+	wrong := s.Options()
+	wrong.Password = "guess"
+	if _, err := airflow.Connect(t.Context(), wrong, time.Hour); err == nil || !strings.Contains(err.Error(), "Invalid credentials") {
+		t.Errorf("a password that is wrong: got %v", err)
+	}
+}
+
 func TestTransient(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

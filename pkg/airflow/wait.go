@@ -66,3 +66,18 @@ func WaitDAG(ctx context.Context, c Client, id string, every time.Duration) (DAG
 			return nil
 		})
 }
+
+// Connect is New that waits, asking once in every period, while nothing answers:
+// right after a rollout connections may still end at the pod that is going.
+// Other errors end the wait. ctx should carry a deadline.
+func Connect(ctx context.Context, opts Options, every time.Duration) (Client, error) {
+	return await.Until(ctx, "Airflow's API to answer at "+opts.URL, every,
+		func(ctx context.Context) (Client, error) {
+			client, err := New(ctx, opts)
+			if err != nil && !Transient(err) {
+				err = await.Stop(err)
+			}
+			return client, err
+		},
+		func(Client) error { return nil })
+}

@@ -12,7 +12,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
-	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/graylog"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/service"
@@ -88,20 +87,10 @@ func objectsAs(address, user, secret string) (*miniogo.Client, error) {
 	return client, nil
 }
 
-// connect waits while nothing answers: right after a rollout, connections may
-// still end at the pod that is going.
 func connect(ctx context.Context, h standing.Stack, o airflow.Options) (airflow.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Run.Timeouts.Scaled().Observe)
 	defer cancel()
-	return await.Until(ctx, "Airflow's API to answer at "+o.URL, everyDAG,
-		func(ctx context.Context) (airflow.Client, error) {
-			client, err := airflow.New(ctx, o)
-			if err != nil && !airflow.Transient(err) {
-				err = await.Stop(err)
-			}
-			return client, err
-		},
-		func(airflow.Client) error { return nil })
+	return airflow.Connect(ctx, o, everyDAG)
 }
 
 // recordTo keeps the API calls of a spec with its evidence; nil stops.
