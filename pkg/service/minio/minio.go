@@ -188,7 +188,16 @@ func Furnish(ctx context.Context, root service.Endpoint, users ...service.Endpoi
 		return err
 	}
 	as, name := admin.New(root), "bucket-"+root.Bucket
-	if err := as.AddPolicy(ctx, name, policy(root.Bucket)); err != nil {
+	_, err = await.Until(ctx, "the server to know its users", 50*time.Millisecond,
+		func(ctx context.Context) (struct{}, error) {
+			err := as.AddPolicy(ctx, name, policy(root.Bucket))
+			if err != nil && !admin.NotYet(err) {
+				err = await.Stop(err)
+			}
+			return struct{}{}, err
+		},
+		func(struct{}) error { return nil })
+	if err != nil {
 		return err
 	}
 	for _, user := range users {

@@ -90,16 +90,30 @@ func (c *Client) put(ctx context.Context, what, call string, query url.Values, b
 		return nil
 	}
 	said, _ := io.ReadAll(io.LimitReader(answer.Body, 4096))
-	return fmt.Errorf("%s: %w", what, refusal(answer.Status, said))
+	return fmt.Errorf("%s: %w", what, refusal(answer, said))
 }
 
-// refusal is what the server says of a call that it did not do.
-func refusal(status string, said []byte) error {
-	var answer struct{ Code, Message string }
-	if json.Unmarshal(said, &answer) == nil && answer.Code != "" {
-		return fmt.Errorf("%s: %s", answer.Code, answer.Message)
+// refused is what the server says of a call that it did not do.
+type refused struct {
+	status int
+	text   string
+}
+
+func (r *refused) Error() string { return r.text }
+
+func refusal(answer *http.Response, said []byte) error {
+	var body struct{ Code, Message string }
+	if json.Unmarshal(said, &body) == nil && body.Code != "" {
+		return &refused{answer.StatusCode, body.Code + ": " + body.Message}
 	}
-	return errors.New(status)
+	return &refused{answer.StatusCode, answer.Status}
+}
+
+// NotYet reports whether the server refused a call because it still starts: it
+// answers health probes, and makes buckets, before it knows its users.
+func NotYet(err error) bool {
+	var r *refused
+	return errors.As(err, &r) && r.status == http.StatusServiceUnavailable
 }
 
 const (
