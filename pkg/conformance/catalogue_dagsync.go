@@ -55,7 +55,7 @@ var (
 		"never shows the files of two commits together",
 		"A DAG file that is read next to the helpers of another commit fails in ways that nobody can reproduce.",
 		[]Feature{FeatureGitSync}, "git-sync documentation: Contract")
-	DAGSyncPinnedRun = dagsync("pinned_run", Extended,
+	DAGSyncPinnedRun = dagsync("pinned_run", Core,
 		"runs every task of a DAG run from the commit that the run began with",
 		"A commit in the middle of a run gives its later tasks other code than its earlier ones: what the run did stands in no commit.",
 		[]Feature{FeatureGitBundle, FeatureKubernetesExecutor}, "Airflow documentation: Dag Bundles, versioning")
