@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
@@ -106,6 +107,9 @@ func openKind(ctx context.Context, docker Engine, info Info) (Cluster, error) {
 	if err := cluster.awaitNodes(ctx, len(nodes)); err != nil {
 		return nil, err
 	}
+	if err := cluster.awaitDNS(ctx); err != nil {
+		return nil, err
+	}
 	return cluster, nil
 }
 
@@ -193,6 +197,26 @@ func (c *kindCluster) awaitNodes(ctx context.Context, want int) error {
 		}
 	}
 	return nil
+}
+
+// awaitDNS waits until names of the cluster and of its network can be looked up:
+// a pod that starts before that, such as a migration job, fails at once.
+func (c *kindCluster) awaitDNS(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.rest)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	_, err = await.Until(ctx, "the cluster's DNS to be ready", 200*time.Millisecond,
+		func(ctx context.Context) (*appsv1.Deployment, error) {
+			return client.AppsV1().Deployments("kube-system").Get(ctx, "coredns", metav1.GetOptions{})
+		},
+		func(d *appsv1.Deployment) error {
+			if d.Status.ReadyReplicas == 0 {
+				return fmt.Errorf("deployment coredns has %d pods, and none is ready", d.Status.Replicas)
+			}
+			return nil
+		})
+	return err
 }
 
 // allReady says which nodes are not Ready, each with its own reason.
