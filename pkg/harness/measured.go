@@ -9,12 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/await"
-	"github.com/airworthy/airworthy/pkg/kube"
-	"github.com/airworthy/airworthy/pkg/platform"
 )
 
 // measuredDAG is run by this scenario alone, so that what its series rise by is
@@ -189,91 +185,6 @@ func (s *Session) RestartExporter(ctx context.Context) (RestartedExporter, error
 	r.Now = after.Labels["pod"]
 	s.fact("restarted-exporter", r)
 	return r, err
-}
-
-// Stop kills every pod of a component and lets none come back until start is
-// called, which waits until all are ready and may be called again.
-func (s *Session) Stop(ctx context.Context, name string) (start func(context.Context) error, err error) {
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
-	defer cancel()
-	nothing := func(context.Context) error { return nil }
-	component, err := s.component(name)
-	if err != nil {
-		return nothing, err
-	}
-	was, _, err := s.suite.clients.kube.Replicas(ctx, component.Kind, component.Object)
-	if err != nil {
-		return nothing, err
-	}
-	pods, err := s.componentPods(ctx, component.Name)
-	if err != nil {
-		return nothing, err
-	}
-	var old []string
-	for _, pod := range pods {
-		old = append(old, pod.Name)
-	}
-	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
-	for _, pod := range old {
-		if err := s.noteKill(pod); err != nil {
-			return start, err
-		}
-	}
-	if err := s.scale(ctx, component, 0); err != nil {
-		return start, err
-	}
-	// A pod that is killed before the controller has seen the new number is replaced.
-	_, err = await.Until(ctx, "every pod of component "+name+" to be told to end", everyDAG,
-		func(ctx context.Context) ([]kube.PodFact, error) { return s.componentPods(ctx, name) },
-		func(pods []kube.PodFact) error {
-			if len(pods) > 0 {
-				return fmt.Errorf("pod %s was not", pods[0].Name)
-			}
-			return nil
-		})
-	if err != nil {
-		return start, err
-	}
-	for _, pod := range old {
-		err := s.suite.clients.kube.DeletePod(ctx, pod, kube.Deletion{Force: true})
-		if err != nil && !kube.NotFound(err) {
-			return start, fmt.Errorf("kill pod %s: %w", pod, err)
-		}
-	}
-	return start, nil
-}
-
-// startAgain is over when the component is ready, and Airflow answers: the
-// address of the API server's pod is another one now.
-func (s *Session) startAgain(ctx context.Context, component platform.Component, replicas int, gone []string) error {
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Install)
-	defer cancel()
-	if err := s.scale(ctx, component, replicas); err != nil {
-		return err
-	}
-	if _, err := s.waitReady(ctx, component.Name, replicas, gone); err != nil {
-		return err
-	}
-	_, err := await.Until(ctx, "Airflow to answer again", everyDAG, s.Airflow.Health, func(airflow.Health) error { return nil })
-	return err
-}
-
-func (s *Session) scale(ctx context.Context, component platform.Component, replicas int) error {
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	apps, namespace := s.suite.clients.kube.Typed().AppsV1(), s.suite.clients.kube.Namespace()
-	var err error
-	switch component.Kind {
-	case "Deployment":
-		_, err = apps.Deployments(namespace).Patch(ctx, component.Object, types.MergePatchType, patch, metav1.PatchOptions{})
-	case "StatefulSet":
-		_, err = apps.StatefulSets(namespace).Patch(ctx, component.Object, types.MergePatchType, patch, metav1.PatchOptions{})
-	default:
-		err = errors.New("it has no replicas")
-	}
-	if err != nil {
-		return fmt.Errorf("scale %s %s to %d: %w", component.Kind, component.Object, replicas, err)
-	}
-	return nil
 }
 
 // dashboards reads what the platform gives to Grafana's side-car.

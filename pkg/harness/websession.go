@@ -2,17 +2,14 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/airworthy/airworthy/pkg/await"
-	"github.com/airworthy/airworthy/pkg/kube"
 )
 
 // Kept is a session of the user interface before and after the API server was
@@ -142,56 +139,4 @@ func (s *Session) askWith(ctx context.Context, i *ingress, client *http.Client) 
 	}
 	a.API.Body, a.Login.Body = fmt.Sprintf("%.200s", a.API.Body), fmt.Sprintf("%.200s", a.Login.Body)
 	return a, err
-}
-
-// restart deletes the pods of a component one by one in good order, and waits
-// for those that take their places.
-func (s *Session) restart(ctx context.Context, component string) (gone, instead string, err error) {
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Install)
-	defer cancel()
-	before, err := s.componentPods(ctx, component)
-	if err != nil {
-		return "", "", err
-	}
-	var old []string
-	for _, pod := range before {
-		old = append(old, pod.Name)
-		if err := s.noteKill(pod.Name); err != nil {
-			return "", "", err
-		}
-		if err := s.suite.clients.kube.DeletePod(ctx, pod.Name, kube.Deletion{}); err != nil {
-			return "", "", fmt.Errorf("restart %s: %w", component, err)
-		}
-	}
-	gone = strings.Join(old, ", ")
-	after, err := s.waitReady(ctx, component, len(before), old)
-	if err != nil {
-		return gone, "", err
-	}
-	if len(after) == 0 {
-		return gone, "", errors.New("restart " + component + ": it has no pods")
-	}
-	return gone, after[0].Name, nil
-}
-
-// waitReady waits until a component has so many pods, all of them ready and
-// none of those that were to go. The pods are asked, not what the workload says
-// of them: that is from before until its controller comes to it.
-func (s *Session) waitReady(ctx context.Context, component string, count int, gone []string) ([]kube.PodFact, error) {
-	return await.Until(ctx, "component "+component+" to be ready again", everyDAG,
-		func(ctx context.Context) ([]kube.PodFact, error) { return s.componentPods(ctx, component) },
-		func(pods []kube.PodFact) error {
-			if len(pods) != count {
-				return fmt.Errorf("it has %d of %d pods", len(pods), count)
-			}
-			for _, pod := range pods {
-				if slices.Contains(gone, pod.Name) {
-					return fmt.Errorf("pod %s is still there", pod.Name)
-				}
-				if !pod.Ready {
-					return fmt.Errorf("pod %s is not ready", pod.Name)
-				}
-			}
-			return nil
-		})
 }
