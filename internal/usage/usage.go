@@ -5,6 +5,7 @@ package usage
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -187,10 +188,11 @@ func readTree(proc string, root int, page int64) tree {
 	}
 	folder := programFolder(proc, root)
 	for pid, st := range all {
-		below, foreign := descent(proc, all, root, pid, folder)
+		line, below := descent(all, root, pid)
 		if !below {
 			continue
 		}
+		foreign := slices.ContainsFunc(line, func(p int) bool { return programFolder(proc, p) != folder })
 		memory, ok := proportional(proc, pid)
 		if !ok {
 			memory = st.pages * page
@@ -207,19 +209,16 @@ func readTree(proc string, root int, page int64) tree {
 	return t
 }
 
-// descent says whether a process is root or below it, and whether a program of
-// another folder than root's lies on the way.
-func descent(proc string, all map[int]stat, root, pid int, folder string) (below, foreign bool) {
-	for p, ok := pid, true; ok && p != 0; {
+// descent gives the processes from pid up to root, without root; false when pid
+// is neither root nor below it, as most processes of a machine are.
+func descent(all map[int]stat, root, pid int) (line []int, below bool) {
+	for p := pid; p != 0; p = all[p].parent {
 		if p == root {
-			return true, foreign
+			return line, true
 		}
-		foreign = foreign || programFolder(proc, p) != folder
-		var st stat
-		st, ok = all[p]
-		p = st.parent
+		line = append(line, p)
 	}
-	return false, false
+	return nil, false
 }
 
 // programFolder is the folder of a process's program, "" when it cannot be read.
