@@ -201,7 +201,12 @@ func (b *fakeBuilder) Supports(ref string) (string, bool) {
 	return recipe, ok
 }
 
-func (b *fakeBuilder) Hash(string) (string, error) { return b.hash, nil }
+func (b *fakeBuilder) Hash(ref string) (string, error) {
+	if _, ok := b.recipes[ref]; !ok {
+		return "", errors.New("no recipe makes it")
+	}
+	return b.hash, nil
+}
 
 func (b *fakeBuilder) Build(_ context.Context, ref string) (BuildResult, error) {
 	b.built++

@@ -209,13 +209,10 @@ func (r *Resolver) cannotBuild(n name) string {
 	if n.digest != "" {
 		return "a build cannot have the digest that the name asks for"
 	}
-	// The hash says more than yes or no: a version that a recipe cannot build, or
-	// a mistake in the recipes, which would else look as if there were none.
+	// The hash needs all that a build needs of the recipes, and its error says
+	// which is missing: a recipe, one for this version, or one without a mistake.
 	if _, err := r.opts.Builder.Hash(string(n.ref)); err != nil {
 		return err.Error()
-	}
-	if _, ok := r.opts.Builder.Supports(string(n.ref)); !ok {
-		return "no recipe makes it"
 	}
 	return ""
 }
