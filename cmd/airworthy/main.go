@@ -20,7 +20,7 @@ const collectAt = 50
 const heapLimit = 56 << 20
 
 // suiteMemory is the heap in bytes from which a process of the suites collects
-// harder. It needs two thirds of that; only answers with logs of megabytes go above.
+// harder. It needs some 20 MiB; only answers with logs of megabytes go above.
 const suiteMemory = 36 << 20
 
 func main() {

@@ -134,7 +134,7 @@ func upKind(ctx context.Context, o Options) (Cluster, error) {
 	if info.Kubeconfig, err = kind.Create(ctx, config); err != nil {
 		return nil, err
 	}
-	o.Progress(fmt.Sprintf("waiting for %d nodes to be ready", 1+o.Workers))
+	o.Progress(fmt.Sprintf("%d nodes and the DNS to be ready", 1+o.Workers))
 	return openKind(ctx, o.Docker, info)
 }
 
