@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
 	"os"
@@ -128,8 +129,21 @@ func (r *Repo) commit(ctx context.Context, branch, message string, change Change
 }
 
 // clone gives the branch; an empty repository, or one without the branch, gives
-// what the branch would begin with.
+// what the branch would begin with. It reads only, so it is done again when the
+// server hung up first.
 func (r *Repo) clone(ctx context.Context, branch string) (*git.Repository, error) {
+	return await.Until(ctx, "a clone of branch "+branch, 50*time.Millisecond,
+		func(ctx context.Context) (*git.Repository, error) {
+			repo, err := r.cloneOnce(ctx, branch)
+			if err != nil && !strings.HasSuffix(err.Error(), "closing input: EOF") {
+				err = await.Stop(err)
+			}
+			return repo, err
+		},
+		func(*git.Repository) error { return nil })
+}
+
+func (r *Repo) cloneOnce(ctx context.Context, branch string) (*git.Repository, error) {
 	files := memfs.New()
 	repo, err := git.CloneContext(ctx, memory.NewStorage(), files, &git.CloneOptions{URL: r.url, Auth: r.auth, ReferenceName: plumbing.NewBranchReferenceName(branch), Tags: git.NoTags})
 	switch {
@@ -139,7 +153,7 @@ func (r *Repo) clone(ctx context.Context, branch string) (*git.Repository, error
 			_, err = repo.CreateRemote(&config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{r.url}})
 		}
 	case err != nil && branch != Main && missing(err):
-		return r.clone(ctx, Main)
+		return r.cloneOnce(ctx, Main)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("clone %s: %w", r.url, err)
@@ -211,10 +225,46 @@ func (r *Repo) push(ctx context.Context, repo *git.Repository, specs ...string) 
 	for _, spec := range specs {
 		o.RefSpecs = append(o.RefSpecs, config.RefSpec(spec))
 	}
-	if err := repo.PushContext(ctx, o); err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
+	err := repo.PushContext(ctx, o)
+	if errors.Is(err, io.EOF) && r.arrived(ctx, repo, o.RefSpecs) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return fmt.Errorf("push %s to %s: %w", strings.Join(specs, ", "), r.url, err)
 	}
 	return nil
+}
+
+// arrived says whether the server has what was pushed. A server that is quick
+// has closed the channel before go-git 5 closes its side, which go-git takes for
+// a failure (go-git issue 1685, mended in version 6 alone).
+func (r *Repo) arrived(ctx context.Context, repo *git.Repository, specs []config.RefSpec) bool {
+	remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{r.url}})
+	refs, err := remote.ListContext(ctx, &git.ListOptions{Auth: r.auth})
+	if err != nil {
+		return false
+	}
+	there := map[plumbing.ReferenceName]plumbing.Hash{}
+	for _, ref := range refs {
+		there[ref.Name()] = ref.Hash()
+	}
+	for _, spec := range specs {
+		want := plumbing.ZeroHash
+		if !spec.IsDelete() {
+			hash, err := repo.ResolveRevision(plumbing.Revision(spec.Src()))
+			if err != nil {
+				return false
+			}
+			want = *hash
+			if ref, err := repo.Reference(plumbing.ReferenceName(spec.Src()), true); err == nil {
+				want = ref.Hash() // an annotated tag is its own object, not the commit that it names
+			}
+		}
+		if there[spec.Dst("")] != want {
+			return false
+		}
+	}
+	return true
 }
 
 // Tag names a commit of a branch by an annotated tag.
