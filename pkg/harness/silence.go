@@ -105,8 +105,8 @@ func (o Outage) Covers(task string, after time.Duration) error {
 }
 
 // RunWithDatabaseSilent starts a run of its own, silences the database for a
-// while when the named task runs, and waits for the run's end. The database is
-// let go on whatever happens.
+// while when the named task's own code runs, and waits for the run's end. The
+// database is let go on whatever happens.
 func (s *Session) RunWithDatabaseSilent(ctx context.Context, dag, task string, lasts time.Duration) (Outage, error) {
 	return s.runWithSilent(ctx, dag, task, lasts, silenced{
 		name: "database", container: s.suite.stack.Database.Container, explains: true,
@@ -153,6 +153,9 @@ func (s *Session) runWithSilent(ctx context.Context, dag, task string, lasts tim
 	}
 	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return outage, err
+	}
+	if live := own.readLive(ctx, airflow.TaskRef{DAG: dag, Run: own.runID(), Task: task, MapIndex: -1, Try: 1}, "has begun"); live.Err != "" {
+		return outage, errors.New(live.Err)
 	}
 	act := func() (err error) {
 		if outage.Silence, outage.Meanwhile, err = s.silence(ctx, what, lasts); err != nil {

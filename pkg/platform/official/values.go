@@ -114,7 +114,7 @@ func config(spec platform.Spec) values {
 			"job_heartbeat_sec":                                  "5",
 			"scheduler_health_check_threshold":                   "20",
 			"orphaned_tasks_check_interval":                      "10",
-			"task_instance_heartbeat_timeout":                    "30",
+			"task_instance_heartbeat_timeout":                    "60",
 			"task_instance_heartbeat_timeout_detection_interval": "5",
 			"task_queued_timeout":                                "90",
 			"task_queued_timeout_check_interval":                 "5",
