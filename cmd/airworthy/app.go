@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,7 +43,16 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	return complain(a.err, root.ExecuteContext(ctx))
+	return complain(a.err, interrupted(ctx, root.ExecuteContext(ctx)))
+}
+
+// interrupted says so of err where ctx, which a signal cancels, is what ended:
+// inner contexts end for other reasons.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted: %w", err)
+	}
+	return err
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM cancels.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,10 +61,6 @@ func complain(w io.Writer, err error) int {
 		if e.err == nil {
 			return code
 		}
-	}
-	if errors.Is(err, context.Canceled) && code == exitCannotTest {
-		fmt.Fprintf(w, "airworthy: interrupted: %v\n", err)
-		return code
 	}
 	fmt.Fprintf(w, "airworthy: %v\n", err)
 	return code

@@ -61,7 +61,7 @@ func TestComplain(t *testing.T) {
 		{"usage", usageError(errors.New("bad key")), 2, "airworthy: bad key\n"},
 		{"wrapped usage", fmt.Errorf("x: %w", usageError(errors.New("bad key"))), 2, "airworthy: x: bad key\n"},
 		{"a verdict was printed already", verdictError(conformance.NotConformant), 1, ""},
-		{"interrupted", fmt.Errorf("wait: %w", context.Canceled), 3, "airworthy: interrupted: wait: context canceled\n"},
+		{"a context that nobody interrupted", fmt.Errorf("wait: %w", context.Canceled), 3, "airworthy: wait: context canceled\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -69,6 +69,21 @@ func TestComplain(t *testing.T) {
 				t.Errorf("got %d %q, want %d %q", code, b.String(), tc.code, tc.text)
 			}
 		})
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := fmt.Errorf("wait: %w", context.Canceled)
+	if err := interrupted(ctx, ended); err.Error() != "wait: context canceled" {
+		t.Errorf("while nobody has interrupted: %v", err)
+	}
+	cancel()
+	if err := interrupted(ctx, ended); err.Error() != "interrupted: wait: context canceled" {
+		t.Errorf("after a signal: %v", err)
+	}
+	if err := interrupted(ctx, nil); err != nil {
+		t.Errorf("what had ended well: %v", err)
 	}
 }
 
