@@ -113,7 +113,7 @@ var _ = Describe("the ingress", func() {
 
 // Ordered: a browser trusts the certificate by its key, and the renewal
 // replaces the key.
-var _ = Describe("the ingress, one after the other,", Ordered, ContinueOnFailure, func() {
+var _ = Describe("the ingress, one after the other,", SpecPriority(second), Ordered, ContinueOnFailure, func() {
 	It("lets a browser work with the platform", suite.Check(conformance.IngressLoginBrowser), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		if err := s.HasBrowser(); err != nil {

@@ -11,7 +11,9 @@ import (
 	"github.com/airworthy/airworthy/pkg/harness"
 )
 
-var _ = Describe("shipped logs", func() {
+// Ordered: the last one has the log store refuse everybody's messages, so the
+// others come before it; no check elsewhere asks that store.
+var _ = Describe("shipped logs", SpecPriority(second), Ordered, ContinueOnFailure, func() {
 	It("hold every line once", suite.Check(conformance.LogsShippedOnce), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		shipped, err := s.ShippedRun(ctx)
@@ -82,9 +84,8 @@ var _ = Describe("shipped logs", func() {
 		Expect(leaks).To(BeEmpty(), "secrets of the platform in the log store")
 	})
 
-	// The store takes nothing from anybody meanwhile, and a delivery that is cut
-	// off half-way comes twice.
-	It("hold what was written while the log store was gone", Serial, suite.Check(conformance.LogsShippedOutage), func(ctx SpecContext) {
+	// Once is not asked for here: a delivery that is cut off half-way comes twice.
+	It("hold what was written while the log store was gone", suite.Check(conformance.LogsShippedOutage), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		shipped, during, err := s.ShippedThroughOutage(ctx)
 		Expect(err).To(BeWithoutError())
