@@ -71,18 +71,17 @@ func (f *fixer) all(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.CLI == "" && f.release().debian {
+	// Without an engine its command is of no use, and is not what to hear of.
+	if s.CLI == "" && s.Reachable && f.release().debian {
 		failed = append(failed, f.cli(ctx))
 	}
 	if f.uid == 0 && s.local() {
 		failed = append(failed, f.raise("max_user_instances", instances), f.raise("max_user_watches", watches))
 		if s.Debootstrap == "" && f.release().debian {
-			f.say("installing debootstrap, which makes base images from packages")
-			failed = append(failed, f.install(ctx, "debootstrap"))
+			f.optional(ctx, "debootstrap", "which makes base images from packages")
 		}
 		if s.Browser == "" && f.release().debian {
-			f.say("installing chromium, by which the user interface is checked through the ingress")
-			failed = append(failed, f.install(ctx, "chromium"))
+			f.optional(ctx, "chromium", "by which the user interface is checked through the ingress")
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
@@ -92,6 +91,15 @@ func (f *fixer) all(ctx context.Context) error {
 		return err
 	}
 	return s.Err()
+}
+
+// optional installs what many runs do without: those that need it say so, and
+// a machine where every image is there may have no network.
+func (f *fixer) optional(ctx context.Context, name, use string) {
+	f.say("installing %s, %s", name, use)
+	if err := f.install(ctx, name); err != nil {
+		f.say("going on without %s: %v", name, err)
+	}
 }
 
 // engine brings up an engine: the installed one, or a new one.

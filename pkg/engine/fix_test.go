@@ -139,6 +139,23 @@ func TestFix(t *testing.T) {
 			},
 		},
 		{
+			name: "a distribution without Chromium",
+			spoil: func(f *fake) {
+				delete(f.commands, "chromium")
+				f.outputs = map[string]string{"apt-get -o DPkg::Lock::Timeout=300 install": "error: no installation candidate"}
+			},
+			said: []string{
+				"installing chromium, by which the user interface is checked through the ingress",
+				"fetching the package lists anew",
+				"going on without chromium: no installation candidate",
+			},
+			ran: []string{
+				"apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium",
+				"apt-get update",
+				"apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium",
+			},
+		},
+		{
 			name: "a daemon that ends at once",
 			spoil: func(f *fake) {
 				f.absent()

@@ -15,15 +15,20 @@ func TestFurnishWaitsForTheServersUsers(t *testing.T) {
 		name     string
 		refusals int
 		status   int
+		code     string
 		wantErr  string
 	}{
-		{"ready", 0, 0, ""},
-		{"not yet", 3, http.StatusServiceUnavailable, ""},
-		{"for good", 1, http.StatusForbidden, "XMinioSaysNo: it does"},
+		{"ready", 0, 0, "", ""},
+		{"not yet", 3, http.StatusServiceUnavailable, "XMinioSaysNo", ""},
+		{"forgotten", 2, http.StatusNotFound, "XMinioAdminNoSuchPolicy", ""},
+		{"for good", 1, http.StatusForbidden, "XMinioSaysNo", "XMinioSaysNo: it does"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			left, calls := test.refusals, 0
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Has("location") {
+					_, _ = w.Write([]byte(`<LocationConstraint/>`))
+				}
 				if !strings.HasPrefix(r.URL.Path, "/minio/admin/") {
 					return
 				}
@@ -31,7 +36,7 @@ func TestFurnishWaitsForTheServersUsers(t *testing.T) {
 				if left > 0 {
 					left--
 					w.WriteHeader(test.status)
-					_, _ = w.Write([]byte(`{"Code":"XMinioSaysNo","Message":"it does"}`))
+					_, _ = w.Write([]byte(`{"Code":"` + test.code + `","Message":"it does"}`))
 				}
 			}))
 			defer server.Close()

@@ -187,17 +187,25 @@ func Furnish(ctx context.Context, root service.Endpoint, users ...service.Endpoi
 	if err != nil {
 		return err
 	}
-	as, name := admin.New(root), "bucket-"+root.Bucket
+	// It takes policies and users a moment before it has read those of its disk,
+	// and then forgets what it took: each is given until its user is let in.
+	as := admin.New(root)
 	_, err = await.Until(ctx, "the server to know its users", 50*time.Millisecond,
 		func(ctx context.Context) (struct{}, error) {
-			err := as.AddPolicy(ctx, name, policy(root.Bucket))
-			if err != nil && !admin.NotYet(err) {
+			err := admit(ctx, as, root.Bucket, users)
+			if err != nil && !admin.NotYet(err) && !unknown(err) {
 				err = await.Stop(err)
 			}
 			return struct{}{}, err
 		},
 		func(struct{}) error { return nil })
-	if err != nil {
+	return err
+}
+
+// admit makes the users and has each look at the bucket.
+func admit(ctx context.Context, as *admin.Client, bucket string, users []service.Endpoint) error {
+	name := "bucket-" + bucket
+	if err := as.AddPolicy(ctx, name, policy(bucket)); err != nil {
 		return err
 	}
 	for _, user := range users {
@@ -207,8 +215,22 @@ func Furnish(ctx context.Context, root service.Endpoint, users ...service.Endpoi
 		if err := as.Grant(ctx, user.User, name); err != nil {
 			return err
 		}
+		user.FromHost = as.Host()
+		client, err := connect(user)
+		if err != nil {
+			return err
+		}
+		if _, err := client.BucketExists(ctx, bucket); err != nil {
+			return fmt.Errorf("look at bucket %s as user %s: %w", bucket, user.User, err)
+		}
 	}
 	return nil
+}
+
+// unknown says whether the server does not know a user, or what the user may.
+func unknown(err error) bool {
+	var answer minio.ErrorResponse
+	return errors.As(err, &answer) && (answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusServiceUnavailable)
 }
 
 func connect(e service.Endpoint) (*minio.Client, error) {

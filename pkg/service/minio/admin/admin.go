@@ -40,6 +40,9 @@ func New(as service.Endpoint) *Client {
 	return &Client{as: as, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
+// Host is the server's address on this machine.
+func (c *Client) Host() string { return c.as.FromHost }
+
 // AddPolicy makes a policy, or replaces it.
 func (c *Client) AddPolicy(ctx context.Context, name, policy string) error {
 	return c.put(ctx, "add policy "+name, "add-canned-policy", url.Values{"name": {name}}, []byte(policy))
@@ -95,8 +98,8 @@ func (c *Client) put(ctx context.Context, what, call string, query url.Values, b
 
 // refused is what the server says of a call that it did not do.
 type refused struct {
-	status int
-	text   string
+	status     int
+	code, text string
 }
 
 func (r *refused) Error() string { return r.text }
@@ -104,16 +107,18 @@ func (r *refused) Error() string { return r.text }
 func refusal(answer *http.Response, said []byte) error {
 	var body struct{ Code, Message string }
 	if json.Unmarshal(said, &body) == nil && body.Code != "" {
-		return &refused{answer.StatusCode, body.Code + ": " + body.Message}
+		return &refused{answer.StatusCode, body.Code, body.Code + ": " + body.Message}
 	}
-	return &refused{answer.StatusCode, answer.Status}
+	return &refused{status: answer.StatusCode, text: answer.Status}
 }
 
 // NotYet reports whether the server refused a call because it still starts: it
-// answers health probes, and makes buckets, before it knows its users.
+// answers health probes, and makes buckets, before it knows its users, and may
+// forget a policy or a user that it took before it had read those of its disk.
 func NotYet(err error) bool {
 	var r *refused
-	return errors.As(err, &r) && r.status == http.StatusServiceUnavailable
+	return errors.As(err, &r) && (r.status == http.StatusServiceUnavailable ||
+		r.code == "XMinioAdminNoSuchPolicy" || r.code == "XMinioAdminNoSuchUser")
 }
 
 const (
