@@ -1,6 +1,6 @@
 module github.com/airworthy/airworthy
 
-go 1.26.0
+go 1.26.7
 
 tool github.com/onsi/ginkgo/v2/ginkgo
 

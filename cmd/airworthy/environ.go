@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
+	"strings"
 )
 
 // environ is everything that airworthy takes from the environment's variables.
@@ -12,6 +14,9 @@ type environ struct {
 	DockerHost string
 	NoColor    bool // NO_COLOR is set to something, or TERM is dumb
 	CI         bool // CI is set: never redraw, even on a terminal
+	// Proxy holds the variables that say how to reach the network, in both cases of
+	// their names: the tools in build containers do not agree on one.
+	Proxy map[string]string
 }
 
 // readEnviron reads the variables once. lookup is os.LookupEnv but for tests.
@@ -32,6 +37,16 @@ func readEnviron(lookup func(string) (string, bool)) (environ, error) {
 		DockerHost: get("DOCKER_HOST"),
 		NoColor:    get("NO_COLOR") != "" || get("TERM") == "dumb",
 		CI:         get("CI") != "" && get("CI") != "false",
+	}
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"} {
+		value := cmp.Or(get(name), get(strings.ToLower(name)))
+		if value == "" {
+			continue
+		}
+		if env.Proxy == nil {
+			env.Proxy = map[string]string{}
+		}
+		env.Proxy[name], env.Proxy[strings.ToLower(name)] = value, value
 	}
 	if env.Cache == "" || env.State == "" {
 		return env, errors.New("find a place for the cache and the state: neither HOME nor both XDG_CACHE_HOME and XDG_STATE_HOME are set; set HOME")

@@ -137,7 +137,7 @@ func (f *flight) up(ctx context.Context, keep bool) (*stack.Stack, error) {
 	f.app.stands(f.run.Name)
 	s, err := stack.Up(ctx, stack.Options{
 		Run: f.run, State: state, Cache: cache, Dir: f.dir, Docker: f.machine.docker, Engine: f.machine.status,
-		Keep: keep, Progress: f.view, Values: f.values,
+		Keep: keep, Progress: f.view, Values: f.values, Proxy: f.app.env.Proxy,
 	})
 	var mistake *environment.ConfigError
 	switch {

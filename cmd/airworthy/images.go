@@ -79,11 +79,14 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 	}
 	view := a.view(nil)
 	labels := map[string]string{environment.LabelStack: run.Name, environment.LabelPart: "images"}
-	resolver, err := stack.NewResolver(m.docker, run, cache, labels, func(image, line string) {
-		view.Waiting("images", image+": "+line)
-		if a.verbose {
-			view.Note("%s: %s", image, line)
-		}
+	resolver, err := stack.NewResolver(run, stack.ImageOptions{
+		Docker: m.docker, Cache: cache, Labels: labels, Proxy: a.env.Proxy,
+		Progress: func(image, line string) {
+			view.Waiting("images", image+": "+line)
+			if a.verbose {
+				view.Note("%s: %s", image, line)
+			}
+		},
 	})
 	if err != nil {
 		view.Close()

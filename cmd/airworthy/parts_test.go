@@ -31,6 +31,9 @@ func TestReadEnviron(t *testing.T) {
 		{"relative folders do not count", map[string]string{"HOME": "/h", "XDG_CACHE_HOME": "c"}, environ{Cache: "/h/.cache/airworthy", State: "/h/.local/state/airworthy"}, ""},
 		{"switches", map[string]string{"HOME": "/h", "CI": "true", "NO_COLOR": "1", "DOCKER_HOST": "tcp://x:1"},
 			environ{Cache: "/h/.cache/airworthy", State: "/h/.local/state/airworthy", CI: true, NoColor: true, DockerHost: "tcp://x:1"}, ""},
+		{"a proxy, whichever case it is in", map[string]string{"HOME": "/h", "https_proxy": "http://p:1", "NO_PROXY": "localhost"},
+			environ{Cache: "/h/.cache/airworthy", State: "/h/.local/state/airworthy", Proxy: map[string]string{
+				"HTTPS_PROXY": "http://p:1", "https_proxy": "http://p:1", "NO_PROXY": "localhost", "no_proxy": "localhost"}}, ""},
 		{"CI=false is off", map[string]string{"HOME": "/h", "CI": "false"}, environ{Cache: "/h/.cache/airworthy", State: "/h/.local/state/airworthy"}, ""},
 		{"nothing", nil, environ{}, "set HOME"},
 	} {
@@ -42,7 +45,7 @@ func TestReadEnviron(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got != tc.want {
+			if err != nil || !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, tc.want)
 			}
 		})

@@ -12,6 +12,12 @@ type BuildResult struct {
 	Cached bool   // it was there already
 }
 
+// CannotBuildError is what stands in the way of every build that needs it, such
+// as a tool that is not installed: to try again is of no use.
+type CannotBuildError struct{ Reason string }
+
+func (e *CannotBuildError) Error() string { return e.Reason }
+
 // Builder makes images from package registries.
 type Builder interface {
 	// Supports names the recipe for an image, and false when there is none.

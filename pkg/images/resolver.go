@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/moby/client"
 )
 
-// pullsAtOnce bounds concurrent pulls. Builds run one at a time, since each
-// takes every core, but beside pulls, which wait for the network.
+// pullsAtOnce bounds concurrent pulls. How many builds run at a time is for the
+// Builder to know: some take every core, others wait for the network.
 const pullsAtOnce = 4
 
 // Options of a Resolver.
@@ -20,6 +21,8 @@ type Options struct {
 	Docker *client.Client
 	// Builder makes images from packages; nil for none.
 	Builder Builder
+	// BuildLimit bounds one try to build one image; 0 for no limit.
+	BuildLimit time.Duration
 	// Policy for images that PerImage does not name; empty for auto.
 	Policy string
 	// Mirror is host[:port][/prefix] that answers for upstream's names, with
@@ -51,9 +54,8 @@ type Resolver struct {
 	registries *registries
 	memory     *memory
 
-	pulls  chan struct{}
-	builds chan struct{}
-	loads  chan struct{}
+	pulls chan struct{}
+	loads chan struct{}
 
 	bundleOnce sync.Once
 	bundle     *bundle
@@ -78,7 +80,6 @@ func newResolver(opts Options, e engine) *Resolver {
 		registries: reg,
 		memory:     openMemory(opts.Cache),
 		pulls:      make(chan struct{}, pullsAtOnce),
-		builds:     make(chan struct{}, 1),
 		loads:      make(chan struct{}, 1),
 	}
 }

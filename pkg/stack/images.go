@@ -16,23 +16,33 @@ import (
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 )
 
-// NewResolver makes the resolver that a run file asks for. labels are put on
-// the containers it runs.
-func NewResolver(docker *client.Client, run config.Run, cache string, labels map[string]string, progress func(image, line string)) (*images.Resolver, error) {
+// ImageOptions say how NewResolver makes images available.
+type ImageOptions struct {
+	Docker   *client.Client
+	Cache    string                   // directory for builds and downloads
+	Labels   map[string]string        // of the containers that are run on the way
+	Proxy    map[string]string        // variables such as HTTPS_PROXY, for what is built in containers
+	Progress func(image, line string) // may be nil
+}
+
+// NewResolver makes the resolver that a run file asks for.
+func NewResolver(run config.Run, o ImageOptions) (*images.Resolver, error) {
 	recipes, err := fs.Sub(fixtures.FS, "images")
 	if err != nil {
 		return nil, fmt.Errorf("open image recipes: %w", err)
 	}
 	return images.New(images.Options{
-		Docker: docker,
+		Docker: o.Docker,
 		Builder: build.New(build.Options{
-			Recipes: recipes, Cache: filepath.Join(cache, "build"), Docker: docker, Progress: progress,
+			Recipes: recipes, Cache: filepath.Join(o.Cache, "build"), Docker: o.Docker, Progress: o.Progress,
+			BuildArgs: o.Proxy, Labels: o.Labels,
 		}),
-		Policy: run.Images.Policy, Mirror: run.Images.Mirror, Bundle: run.Images.Bundle, PerImage: run.Images.PerImage,
-		Cache:        filepath.Join(cache, "images"),
+		BuildLimit: run.Timeouts.Build,
+		Policy:     run.Images.Policy, Mirror: run.Images.Mirror, Bundle: run.Images.Bundle, PerImage: run.Images.PerImage,
+		Cache:        filepath.Join(o.Cache, "images"),
 		ClusterPulls: run.Cluster.Kind != "kind",
-		Labels:       labels,
-		Progress:     progress,
+		Labels:       o.Labels,
+		Progress:     o.Progress,
 	}), nil
 }
 

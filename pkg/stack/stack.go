@@ -29,14 +29,15 @@ import (
 // Options of Up.
 type Options struct {
 	Run      config.Run
-	State    string         // directory for handoffs
-	Cache    string         // directory for image builds and downloads
-	Dir      *evidence.Dir  // run directory; setup/ and cluster/ are written below it; may be nil
-	Docker   *client.Client // nil only for an existing cluster without services of ours
-	Engine   engine.Status  // what Detect found
-	Keep     bool           // leave what was made when Up fails
-	Progress Progress       // may be nil
-	Values   Values         // of platform.valuesFiles
+	State    string            // directory for handoffs
+	Cache    string            // directory for image builds and downloads
+	Dir      *evidence.Dir     // run directory; setup/ and cluster/ are written below it; may be nil
+	Docker   *client.Client    // nil only for an existing cluster without services of ours
+	Engine   engine.Status     // what Detect found
+	Keep     bool              // leave what was made when Up fails
+	Progress Progress          // may be nil
+	Proxy    map[string]string // variables such as HTTPS_PROXY, for what is built in containers
+	Values   Values            // of platform.valuesFiles
 }
 
 // Stack is a standing stack.
@@ -229,7 +230,10 @@ func (u *up) images(ctx context.Context) error {
 	return u.line.step("images", func(waiting func(string)) error {
 		ctx, cancel := context.WithTimeout(ctx, u.timeouts.Build*4)
 		defer cancel()
-		resolver, err := NewResolver(u.Docker, u.Run, u.Cache, u.labels("images"), func(image, line string) { waiting(image + ": " + line) })
+		resolver, err := NewResolver(u.Run, ImageOptions{
+			Docker: u.Docker, Cache: u.Cache, Labels: u.labels("images"), Proxy: u.Proxy,
+			Progress: func(image, line string) { waiting(image + ": " + line) },
+		})
 		if err != nil {
 			return err
 		}

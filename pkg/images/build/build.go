@@ -44,6 +44,9 @@ type Options struct {
 	// BuildArgs are given to every build container and kept out of the image,
 	// as the engine does for HTTP_PROXY, HTTPS_PROXY, NO_PROXY and their like.
 	BuildArgs map[string]string
+	// Labels are put on containers that a build runs, so that clean-up finds them
+	// after a crash; no image carries them.
+	Labels map[string]string
 }
 
 // Built is one image in the local container engine.
@@ -61,6 +64,10 @@ type Builder struct {
 	source     fs.FS
 	sourceErr  error
 
+	// A compiler takes every core, the engine's builds mostly wait for downloads:
+	// one of each at a time.
+	compiling, building chan struct{}
+
 	hostOnce sync.Once
 	host     map[string][]byte
 	hostErr  error
@@ -71,7 +78,7 @@ var _ images.Builder = (*Builder)(nil)
 // New reads all recipes. An error in one of them is returned by Hash and Build,
 // so that a caller which never builds is not stopped by it.
 func New(o Options) *Builder {
-	b := &Builder{opts: o}
+	b := &Builder{opts: o, compiling: make(chan struct{}, 1), building: make(chan struct{}, 1)}
 	b.recipes, b.modules, b.loadErr = load(o.Recipes)
 	return b
 }
@@ -110,6 +117,16 @@ func (b *Builder) Build(ctx context.Context, ref string) (Built, error) {
 		return Built{}, fmt.Errorf("build image %s by recipe %s: %w", ref, r.name, err)
 	}
 	return built, nil
+}
+
+// turn waits until nobody else does the kind of work that gate is for.
+func turn(ctx context.Context, gate chan struct{}) (done func(), err error) {
+	select {
+	case gate <- struct{}{}:
+		return func() { <-gate }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 func (b *Builder) build(ctx context.Context, r *recipe, tag string) (Built, error) {

@@ -8,8 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/airworthy/airworthy/pkg/images"
 )
 
 // buildDebian makes a base image of a Debian suite with debootstrap.
@@ -36,10 +40,37 @@ func (b *Builder) buildDebian(ctx context.Context, r *recipe, suite string, want
 	if mirror := debianMirror(ctx); mirror != "" {
 		args = append(args, mirror)
 	}
-	if err := run(exec.CommandContext(ctx, "debootstrap", args...), progress); err != nil {
+	done, err := turn(ctx, b.building)
+	if err != nil {
+		return err
+	}
+	defer done()
+	defer unmount(root)
+	if err := run(politely(ctx, "debootstrap", args...), progress); err != nil {
 		return err
 	}
 	return b.importRoot(ctx, root, want)
+}
+
+// politely is a command that is told to end, with all that it started, before
+// it is killed: debootstrap takes its mounts away then.
+func politely(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGTERM) }
+	cmd.WaitDelay = politeness
+	return cmd
+}
+
+// politeness is how long a command that was told to end may take.
+const politeness = 20 * time.Second
+
+// unmount takes away what a debootstrap that was killed has left mounted: to
+// remove the directory would reach into the kernel's own files.
+func unmount(root string) {
+	for _, dir := range []string{"proc", "sys"} {
+		_ = unix.Unmount(filepath.Join(root, dir), unix.MNT_DETACH) // mostly there is nothing
+	}
 }
 
 // importRoot makes an image of a directory.
@@ -78,12 +109,12 @@ func (b *Builder) importRoot(ctx context.Context, root string, want Built) error
 func needDebootstrap(ctx context.Context, progress func(string)) error {
 	if _, err := exec.LookPath("debootstrap"); err == nil {
 		if os.Geteuid() != 0 {
-			return errors.New("debootstrap needs root: run as root, or allow pulling")
+			return &images.CannotBuildError{Reason: "debootstrap needs root: run as root"}
 		}
 		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		return errors.New("debootstrap is not installed: install it (it is packaged by Debian, Ubuntu, Fedora and Arch), run as root on Debian or Ubuntu, or allow pulling")
+		return &images.CannotBuildError{Reason: "debootstrap is not installed: install it (it is packaged by Debian, Ubuntu, Fedora and Arch), or run as root on Debian or Ubuntu"}
 	}
 	progress("installing debootstrap by apt-get")
 	for _, args := range [][]string{{"update", "-q"}, {"install", "-qy", "--no-install-recommends", "debootstrap"}} {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/airworthy/airworthy/pkg/images"
 )
 
 // projectModule is where a program of this project's own is looked for.
@@ -56,7 +58,7 @@ func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, 
 		return nil
 	}
 	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("the Go toolchain is not on PATH: install Go 1.26 or newer")
+		return &images.CannotBuildError{Reason: "the Go toolchain is not on PATH: install Go 1.26.7 or newer"}
 	}
 	dir, err := b.writeModule(m)
 	if err != nil {
@@ -67,6 +69,11 @@ func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, 
 	if err := os.Mkdir(out, 0o755); err != nil {
 		return err
 	}
+	done, err := turn(ctx, b.compiling)
+	if err != nil {
+		return err
+	}
+	defer done()
 	for _, args := range goBuildArgs(m, missing, out) {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = dir

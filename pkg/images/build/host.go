@@ -47,10 +47,20 @@ func readHost() (map[string][]byte, error) {
 	}
 	// Neither tool has to be there: then there is nothing to pass on.
 	apt, _ := exec.Command("apt-config", "dump").Output()
-	pip, _ := exec.Command("pip", "config", "list").Output()
+	pip := pipConfig()
 	files["host/apt.conf"] = []byte(aptConf(string(apt), hasCA))
 	files["host/env.sh"] = []byte(envScript(pipSettings(string(pip)), hasCA))
 	return files, nil
+}
+
+// pipConfig is what pip says of its settings, under whichever name it is there.
+func pipConfig() []byte {
+	for _, pip := range [][]string{{"pip"}, {"pip3"}, {"python3", "-m", "pip"}} {
+		if out, err := exec.Command(pip[0], append(pip[1:], "config", "list")...).Output(); err == nil {
+			return out
+		}
+	}
+	return nil
 }
 
 var aptAcquire = regexp.MustCompile(`^Acquire::(http|https|ftp)(::|\s)`)

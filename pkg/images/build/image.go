@@ -112,6 +112,15 @@ func (b *Builder) docker(ctx context.Context, r *recipe, tag, base string, binar
 	if base != "" {
 		args["BASE"] = &base
 	}
+	// What is downloaded for it is, beside whatever else is built.
+	if err := r.download(ctx, b.opts.Cache); err != nil {
+		return err
+	}
+	done, err := turn(ctx, b.building)
+	if err != nil {
+		return err
+	}
+	defer done()
 	reader, writer := io.Pipe()
 	go func() {
 		c := contextTar{tar.NewWriter(writer)}

@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // download is one file of a package registry, pinned by its sum.
@@ -86,6 +87,20 @@ func (r *recipe) packageProblems() []string {
 	return strings.Split(err.Error(), "\n")
 }
 
+// download brings the recipe's files of package registries into the cache.
+func (r *recipe) download(ctx context.Context, cache string) error {
+	all, err := r.downloads()
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if _, err := d.fetch(ctx, filepath.Join(cache, "packages")); err != nil {
+			return fmt.Errorf("download %s: %w", d.name, err)
+		}
+	}
+	return nil
+}
+
 // packages adds the recipe's files of package registries to the build context.
 func (c contextTar) packages(ctx context.Context, cache string, r *recipe) error {
 	all, err := r.downloads()
@@ -135,12 +150,21 @@ func (d download) fetch(ctx context.Context, cache string) (string, error) {
 	return to, os.Rename(half.Name(), to)
 }
 
+// downloads reads the proxy of the environment, and gives up on a server that
+// takes a request and says nothing.
+var downloads = &http.Client{Transport: answering(http.DefaultTransport.(*http.Transport).Clone())}
+
+func answering(t *http.Transport) *http.Transport {
+	t.ResponseHeaderTimeout = time.Minute
+	return t
+}
+
 func get(ctx context.Context, url string, to io.Writer) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := downloads.Do(request)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +40,13 @@ const stopContainerd = `pid=$(cat /run/preload.pid) && kill "$pid" && tail --pid
 // container writes to is no file system for containerd's snapshots.
 func (b *Builder) preload(ctx context.Context, r *recipe, from string, inside []Built, want Built, progress func(string)) (err error) {
 	progress(fmt.Sprintf("putting %d images into %s", len(inside), r.name))
+	all := maps.Clone(b.opts.Labels)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, labels(want))
 	created, err := b.opts.Docker.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config:     &container.Config{Image: from, Entrypoint: []string{"sleep", "infinity"}, Labels: labels(want)},
+		Config:     &container.Config{Image: from, Entrypoint: []string{"sleep", "infinity"}, Labels: all},
 		HostConfig: &container.HostConfig{Privileged: true, NetworkMode: "none"},
 	})
 	if err != nil {
@@ -117,6 +124,9 @@ func (b *Builder) commit(ctx context.Context, id, from string, want Built) error
 		return fmt.Errorf("inspect image %s: %w", from, err)
 	}
 	changes := append(labelChanges(want), "CMD []")
+	for _, key := range slices.Sorted(maps.Keys(b.opts.Labels)) {
+		changes = append(changes, fmt.Sprintf("LABEL %s=", key)) // the container's own, which a commit would keep
+	}
 	if inspected.Config != nil {
 		changes = append(changes, "ENTRYPOINT "+jsonList(inspected.Config.Entrypoint))
 	}
