@@ -61,8 +61,8 @@ print(json.dumps({
 // GitProbe runs a probe to its end. What git-sync did is read from the pod's own
 // volumes, by a container beside it that lives on, and from its exit code: the
 // node's copy of a log may lack what a container said in its last moments. Where
-// the node could not run git-sync at all the spec is blocked, with what the node
-// said about it.
+// the node could not run git-sync at all another pod is made, as nothing was
+// learnt; after probePods of them the spec is blocked, with what the node said.
 func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probed, error) {
 	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.Observe)
 	defer cancel()
@@ -70,9 +70,30 @@ func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probe
 	if err != nil {
 		return Probed{}, err
 	}
+	for made := 1; ; made++ {
+		probed, ended, err := s.runProbe(ctx, pod)
+		var never notRunError
+		switch {
+		case err == nil:
+			s.fact("probe-"+name, probed)
+			return probed, nil
+		case errors.As(err, &never) && made < probePods && ctx.Err() == nil:
+			s.fact(fmt.Sprintf("probe-pod-not-run-%d", made), ended)
+		default:
+			return probed, s.probeFailed(ctx, ended, err)
+		}
+	}
+}
+
+// probePods is how many pods are made for a probe that the node does not run.
+const probePods = 3
+
+// runProbe makes a pod of this description, and reads what git-sync did in it.
+func (s *Session) runProbe(ctx context.Context, pod *corev1.Pod) (Probed, kube.PodFact, error) {
 	client := s.suite.clients.kube
-	if pod, err = client.Typed().CoreV1().Pods(client.Namespace()).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
-		return Probed{}, fmt.Errorf("make probe pod: %w", err)
+	pod, err := client.Typed().CoreV1().Pods(client.Namespace()).Create(ctx, pod, metav1.CreateOptions{})
+	if err != nil {
+		return Probed{}, kube.PodFact{}, fmt.Errorf("make probe pod: %w", err)
 	}
 	defer func() {
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scaled(s.Asked().Timeouts.Observe))
@@ -84,19 +105,18 @@ func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probe
 		func(ctx context.Context) (kube.PodFact, error) { return client.Pod(ctx, pod.Name) },
 		func(pod kube.PodFact) error { return probeEnded(pod, s.initName()) })
 	if err != nil {
-		return Probed{}, s.probeFailed(ctx, ended, err)
+		return Probed{}, ended, err
 	}
 	sync, _ := ended.Container(s.initName())
 	probed := Probed{ExitCode: sync.ExitCode, Message: sync.Message}
 	said, stderr, err := client.Exec(ctx, pod.Name, lookName, []string{"python", "-c", look}, nil)
 	if err != nil {
-		return probed, fmt.Errorf("read what git-sync left: %w: %s", err, strings.TrimSpace(stderr))
+		return probed, ended, fmt.Errorf("read what git-sync left: %w: %s", err, strings.TrimSpace(stderr))
 	}
 	if err := json.Unmarshal([]byte(said), &probed); err != nil {
-		return probed, fmt.Errorf("read what git-sync left: %w: %.300q", err, said)
+		return probed, ended, fmt.Errorf("read what git-sync left: %w: %.300q", err, said)
 	}
-	s.fact("probe-"+name, probed)
-	return probed, nil
+	return probed, ended, nil
 }
 
 // notRunError is why a probe says nothing of git-sync: the node never ran it.
@@ -131,7 +151,7 @@ func probeEnded(pod kube.PodFact, syncName string) error {
 
 // neverStarted are reasons that a node gives for a container which it made and
 // could not start, or lost sight of.
-var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRunError": true, "ContainerStatusUnknown": true}
+var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRun": true, "ContainerStatusUnknown": true}
 
 func told(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ": ")
