@@ -132,16 +132,16 @@ func (r *Repo) commit(ctx context.Context, branch, message string, change Change
 // what the branch would begin with. It reads only, so it is done again when the
 // server hung up first.
 func (r *Repo) clone(ctx context.Context, branch string) (*git.Repository, error) {
-	return await.Until(ctx, "a clone of branch "+branch, 50*time.Millisecond,
-		func(ctx context.Context) (*git.Repository, error) {
-			repo, err := r.cloneOnce(ctx, branch)
-			if err != nil && !strings.HasSuffix(err.Error(), "closing input: EOF") {
-				err = await.Stop(err)
-			}
+	for left := clones; ; left-- {
+		repo, err := r.cloneOnce(ctx, branch)
+		if err == nil || left == 1 || !strings.HasSuffix(err.Error(), "closing input: EOF") {
 			return repo, err
-		},
-		func(*git.Repository) error { return nil })
+		}
+	}
 }
+
+// clones are made at most of one state of a server that hangs up first.
+const clones = 5
 
 func (r *Repo) cloneOnce(ctx context.Context, branch string) (*git.Repository, error) {
 	files := memfs.New()
