@@ -21,7 +21,8 @@ func (a *app) downCommand() *cobra.Command {
 		Long: `down removes every container, network, volume and cluster that carries the label
 of a stack, and nothing else. NAME may be left out where one stack stands, or
 the run file's is meant. It works after a crash or a kill -9: what it removes is
-found by label, not by what was written down.`,
+found by label, not by what was written down. --all leaves alone what another
+airworthy of this user works on at the moment.`,
 		Example: `  airworthy down
   airworthy down local
   airworthy down --all`,
@@ -36,7 +37,7 @@ found by label, not by what was written down.`,
 			if err != nil {
 				return errors.Join(err, engineErr)
 			}
-			return a.remove(cmd.Context(), m, engineErr, names)
+			return a.remove(cmd.Context(), m, engineErr, names, all)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every stack of this machine")
@@ -76,8 +77,8 @@ func (a *app) toRemove(ctx context.Context, m machine, args []string, all bool) 
 
 // remove removes stacks one after the other and says what went. A container
 // engine that does not answer is in the way of those alone that are made of
-// containers.
-func (a *app) remove(ctx context.Context, m machine, engineErr error, names []string) error {
+// containers. Of all stacks, those that somebody works on are left alone.
+func (a *app) remove(ctx context.Context, m machine, engineErr error, names []string, all bool) error {
 	state, err := a.stateDir()
 	if err != nil {
 		return err
@@ -92,6 +93,18 @@ func (a *app) remove(ctx context.Context, m machine, engineErr error, names []st
 		if engineErr != nil && !elsewhere {
 			errs = append(errs, fmt.Errorf("remove stack %s: %w", name, engineErr))
 			continue
+		}
+		if all {
+			release, err := stack.Hold(state, name)
+			if held := (*stack.HeldError)(nil); errors.As(err, &held) {
+				fmt.Fprintf(a.out, "%s: left alone, as another airworthy works on it: `airworthy down %s` removes it all the same\n", name, name)
+				continue
+			}
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			defer release()
 		}
 		removed, err := stack.Down(ctx, m.docker, state, name)
 		errs = append(errs, err)

@@ -42,6 +42,7 @@ type flight struct {
 	recording *stack.Recording
 	facts     reportv1.Facts
 	phases    []phase
+	release   func() // lets others work on the stack
 }
 
 // takeOff finds the engine, makes the run directory and writes what is known
@@ -63,12 +64,18 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	if err != nil {
 		return nil, err
 	}
-	dir, err := evidence.Create(a.outDir, run.Name, nil)
+	release, err := stack.Hold(state, run.Name)
 	if err != nil {
 		return nil, err
 	}
+	dir, err := evidence.Create(a.outDir, run.Name, nil)
+	if err != nil {
+		release()
+		return nil, err
+	}
 	f := &flight{
-		app: a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
+		release: release,
+		app:     a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
 		meter: usage.Start(2 * time.Second), memory: watchStack(m.docker, run.Name), view: a.view(lastDurations(state, run.Name)),
 	}
 	f.facts = reportv1.Facts{
@@ -83,8 +90,10 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	return f, nil
 }
 
-// land ends the view and the measuring, and remembers how long it all took.
+// land ends the view and the measuring, remembers how long it all took, and lets
+// go of the stack.
 func (f *flight) land() {
+	defer f.release()
 	f.view.Close()
 	f.rememberDurations()
 	f.meter.Stop()
