@@ -53,7 +53,7 @@ func (s *Session) VisitByBrowser(ctx context.Context, dag, task, marker string) 
 	if err != nil {
 		return v, err
 	}
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.DAGRun)
+	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
 	defer cancel()
 	b, err := browser.Open(ctx, browser.Site{Host: i.host, HTTP: i.at.HTTP, HTTPS: i.at.HTTPS, Certificate: hand.leaf})
 	if err != nil {

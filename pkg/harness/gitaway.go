@@ -42,31 +42,37 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if s.Asked().Git.Kind == "https" {
 		away.Only = "unable to access"
 	}
+	// The next check finds a server, also after an error.
+	back := func(ctx context.Context) error {
+		// The same call that makes a commit waits for the server to be back.
+		_, err := await.Until(ctx, "the Git server to be back", everyDAG,
+			func(ctx context.Context) (struct{}, error) {
+				_, err := repo.Log(ctx, s.Asked().Git.Ref)
+				return struct{}{}, err
+			},
+			func(struct{}) error {
+				if gone := time.Since(began); gone < d {
+					return fmt.Errorf("it still answers after %s: it was to be away for %s", gone.Round(time.Second), d)
+				}
+				return nil
+			})
+		away.To = time.Now().UTC()
+		return err
+	}
 	defer func() {
 		if away.To.IsZero() {
-			away.To = time.Now().UTC()
+			fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), d+s.scaled(30*time.Second))
+			defer cancel()
+			err = errors.Join(err, back(fresh))
 		}
 		err = errors.Join(err, s.noteSilence(away))
 	}()
 	if _, err := s.start(ctx, dag); err != nil {
 		return out, err
 	}
-	// The same call that makes the commit waits for the server to be back.
-	_, err = await.Until(ctx, "the Git server to be back", everyDAG,
-		func(ctx context.Context) (struct{}, error) {
-			_, err := repo.Log(ctx, s.Asked().Git.Ref)
-			return struct{}{}, err
-		},
-		func(struct{}) error {
-			if gone := time.Since(began); gone < d {
-				return fmt.Errorf("it still answers after %s: it was to be away for %s", gone.Round(time.Second), d)
-			}
-			return nil
-		})
-	if err != nil {
+	if err := back(ctx); err != nil {
 		return out, err
 	}
-	away.To = time.Now().UTC()
 	if out.Run, err = s.finish(ctx, dag); err != nil {
 		return out, err
 	}

@@ -91,6 +91,7 @@ func (s *Suite) Prepare(ctx ginkgo.SpecContext) []byte {
 	data, err := json.Marshal(shared{Stack: standing, Token: token})
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	s.join(ctx, data)
+	gomega.Expect(s.inherit()).To(gomega.Succeed())
 	s.startEarly(ctx)
 	return data
 }
@@ -151,6 +152,16 @@ func (s *Suite) startEarly(ctx ginkgo.SpecContext) {
 			}
 			break
 		}
+	}
+}
+
+// End runs on every process after its last spec. Attempts and runs that follow
+// find the platform as this one did: components that a check had restarted have
+// come up, and their API server answers with the secrets of its tasks.
+func (s *Suite) End(ctx ginkgo.SpecContext) {
+	if settle := s.settle; settle != nil {
+		s.settle = nil
+		gomega.Expect(settle(ctx)).To(gomega.Succeed(), "waiting for the components that a check had restarted")
 	}
 }
 

@@ -307,13 +307,13 @@ func (s *Session) gone(ctx context.Context, pods []kube.PodFact) error {
 	defer cancel()
 	was := map[string]bool{}
 	for _, pod := range pods {
-		was[pod.Name] = true
+		was[pod.UID] = true // a StatefulSet gives names again
 	}
 	_, err := await.Until(ctx, "the components of before to end", everyRun,
 		func(ctx context.Context) (left []string, err error) {
 			now, err := s.suite.clients.kube.Pods(ctx, s.suite.stack.Release.PodSelector)
 			for _, pod := range now {
-				if was[pod.Name] {
+				if was[pod.UID] {
 					left = append(left, pod.Name)
 				}
 			}

@@ -155,6 +155,8 @@ func (s *Session) WhereSecretsShow(ctx context.Context, secrets Secrets) (places
 			switch {
 			case kube.NotFound(err) || container.State == "waiting" || container.State == "":
 				continue // a pod that went meanwhile, or a container that has not said anything yet
+			case err != nil && s.going(ctx, pod):
+				continue // the node has removed its container already, and says so in other words
 			case err != nil:
 				return nil, looked, err
 			}
@@ -309,4 +311,13 @@ func (s *Session) lookIntoLog(ctx context.Context, pod, container string, look *
 			return fmt.Errorf("read the log of %s/%s: %w", pod, container, err)
 		}
 	}
+}
+
+// going says whether a pod is being removed, or is gone.
+func (s *Session) going(ctx context.Context, pod kube.PodFact) bool {
+	now, err := s.suite.clients.kube.Pod(ctx, pod.Name)
+	if err != nil {
+		return kube.NotFound(err)
+	}
+	return now.UID != pod.UID || !now.DeletionRequested.IsZero()
 }

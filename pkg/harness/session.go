@@ -83,7 +83,7 @@ func (s *Session) precondition(ctx context.Context) error {
 	}
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	health, err := await.Until(ctx, "Airflow's API to answer", everyDAG,
+	_, err := await.Until(ctx, "Airflow's API to answer", everyDAG,
 		func(ctx context.Context) (airflow.Health, error) {
 			health, err := s.Airflow.Health(ctx)
 			if err != nil && !airflow.Transient(err) {
@@ -91,14 +91,13 @@ func (s *Session) precondition(ctx context.Context) error {
 			}
 			return health, err
 		},
-		func(airflow.Health) error { return nil })
-	if err != nil {
-		return err
-	}
-	if status := health["metadatabase"].Status; status != "healthy" {
-		return fmt.Errorf("the metadata database is %q (see platform.components_ready)", status)
-	}
-	return nil
+		func(health airflow.Health) error {
+			if status := health["metadatabase"].Status; status != "healthy" {
+				return fmt.Errorf("the metadata database is %q (see platform.components_ready)", status)
+			}
+			return nil
+		})
+	return err
 }
 
 // timeline adds the steps of the spec, which Ginkgo timed.
@@ -288,7 +287,7 @@ func (s *Session) noteKill(pod string) error {
 	if err != nil {
 		return fmt.Errorf("note the kill of pod %s: %w", pod, err)
 	}
-	return s.suite.dir.Append(killsFile, string(line)+"\n")
+	return s.suite.disturbed(killsFile, line)
 }
 
 // kills gives when each pod was killed by a check of this run.

@@ -32,7 +32,7 @@ const silencesFile evidence.File = "shared/silences.jsonl"
 
 // afterSilence is how long components may still speak of a silence: calls that
 // were sent into it have to time out and be repeated.
-const afterSilence = 30 * time.Second
+const afterSilence = time.Minute
 
 // silences gives what checks of this run kept from the platform.
 func (s *Session) silences() ([]silence, error) {
@@ -60,7 +60,7 @@ func (s *Session) noteSilence(during silence) error {
 	if err != nil {
 		return fmt.Errorf("note a silence: %w", err)
 	}
-	return s.suite.dir.Append(silencesFile, string(line)+"\n")
+	return s.suite.disturbed(silencesFile, line)
 }
 
 // ExplainedRestarts counts the restarts of containers, by POD/CONTAINER, that

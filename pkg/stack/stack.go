@@ -463,8 +463,10 @@ func Down(ctx context.Context, docker *client.Client, state, name string) (envir
 		errs = append(errs, err)
 	}
 	if errors.Join(errs...) == nil {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("forget stack %s: %w", name, err))
+		for _, file := range append(standing.Disturbances(path), path) {
+			if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+				errs = append(errs, fmt.Errorf("forget stack %s: %w", name, err))
+			}
 		}
 	}
 	return left, errors.Join(errs...)

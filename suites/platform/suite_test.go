@@ -30,4 +30,6 @@ var _ = SynchronizedBeforeSuite(suite.Prepare, suite.Join)
 
 var _ = BeforeEach(suite.Begin)
 
+var _ = AfterSuite(suite.End)
+
 var _ = ReportAfterEach(suite.Record)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/evidence"
@@ -74,6 +75,14 @@ func Read(path string) (Stack, error) {
 		return s, fmt.Errorf("read stack %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// Disturbances are the files beside the file of a stack in which checks note what
+// they did to it. They last as long as the stack: its containers go on showing
+// restarts and error lines of runs before.
+func Disturbances(path string) []string {
+	base := strings.TrimSuffix(path, ".json")
+	return []string{base + ".silences.jsonl", base + ".kills.jsonl"}
 }
 
 // Where a recording lies below the run directory.
