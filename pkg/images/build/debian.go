@@ -1,9 +1,12 @@
 package build
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +22,12 @@ import (
 // buildDebian makes a base image of a Debian suite with debootstrap.
 func (b *Builder) buildDebian(ctx context.Context, r *recipe, suite string, want Built) error {
 	progress := b.progress(r.Repository + ":" + suite)
-	if err := needDebootstrap(ctx, progress); err != nil {
-		return err
+	if missing := needDebootstrap(ctx, progress); missing != nil {
+		progress(missing.Error() + ": asking for the published image in its place")
+		if err := b.publishedDebian(ctx, r, suite, want, progress); err != nil {
+			return errors.Join(missing, fmt.Errorf("take the published image: %w", err))
+		}
+		return nil
 	}
 	parent := filepath.Join(b.opts.Cache, "debian")
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -50,6 +57,47 @@ func (b *Builder) buildDebian(ctx context.Context, r *recipe, suite string, want
 		return err
 	}
 	return b.importRoot(ctx, root, want)
+}
+
+// publishedDebian makes the base of the image that Debian publishes, where
+// debootstrap cannot be used: who is not root mostly reaches a registry. It is
+// brought into the shape of debootstrap's, which other recipes build on.
+func (b *Builder) publishedDebian(ctx context.Context, r *recipe, suite string, want Built, progress func(string)) error {
+	host, err := b.hostFiles()
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{"Dockerfile": []byte(publishedDockerfile(r, suite, debianMirror(ctx)))}
+	maps.Copy(files, host)
+	done, err := turn(ctx, b.building)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var packed bytes.Buffer
+	c := contextTar{tar.NewWriter(&packed)}
+	for _, name := range sortedKeys(files) {
+		if err := c.file(name, 0o644, int64(len(files[name])), bytes.NewReader(files[name])); err != nil {
+			return err
+		}
+	}
+	if err := c.Close(); err != nil {
+		return err
+	}
+	return b.engineBuild(ctx, &packed, nil, want, progress)
+}
+
+// publishedDockerfile leaves one line in sources.list, as debootstrap does: with
+// this machine's mirror, else with the one that the image names.
+func publishedDockerfile(r *recipe, suite, mirror string) string {
+	return fmt.Sprintf(`FROM %[1]s:%[2]s AS build
+COPY host %[3]s
+RUN mirror=%[4]s; [ -n "$mirror" ] || mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources | head -n 1)  && [ -n "$mirror" ] && rm -f /etc/apt/sources.list.d/* && echo "deb $mirror %[2]s main" > /etc/apt/sources.list  && export APT_CONFIG=%[3]s/apt.conf DEBIAN_FRONTEND=noninteractive && apt-get update -q  && apt-get install -qy --no-install-recommends %[5]s  && apt-get clean && rm -rf /var/lib/apt/lists/* %[3]s
+
+FROM scratch
+COPY --from=build / /
+CMD ["/bin/bash"]
+`, r.Repository, suite, hostMount, shellQuote(mirror), strings.Join(append([]string{"apt"}, r.Debootstrap.Include...), " "))
 }
 
 // politely is a command that is told to end, with all that it started, before

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -102,9 +103,6 @@ func (b *Builder) docker(ctx context.Context, r *recipe, tag, base string, binar
 		return err
 	}
 	args := map[string]*string{}
-	for name, value := range b.opts.BuildArgs {
-		args[name] = &value
-	}
 	for name, value := range r.Args {
 		value = expand(value, tag)
 		args[name] = &value
@@ -128,8 +126,18 @@ func (b *Builder) docker(ctx context.Context, r *recipe, tag, base string, binar
 		writer.CloseWithError(errors.Join(err, c.Close()))
 	}()
 	defer reader.Close()
-	result, err := b.opts.Docker.ImageBuild(ctx, reader, client.ImageBuildOptions{
-		Tags: []string{want.Local}, Labels: labels(want), BuildArgs: args,
+	return b.engineBuild(ctx, reader, args, want, progress)
+}
+
+// engineBuild runs the Dockerfile of a build context.
+func (b *Builder) engineBuild(ctx context.Context, files io.Reader, args map[string]*string, want Built, progress func(string)) error {
+	all := map[string]*string{}
+	for name, value := range b.opts.BuildArgs {
+		all[name] = &value
+	}
+	maps.Copy(all, args)
+	result, err := b.opts.Docker.ImageBuild(ctx, files, client.ImageBuildOptions{
+		Tags: []string{want.Local}, Labels: labels(want), BuildArgs: all,
 		NetworkMode: "host", Remove: true, ForceRemove: true, Version: build.BuilderV1,
 	})
 	if err != nil {
