@@ -186,7 +186,7 @@ var fields = []field{
 
 	{path: "images", kind: section, doc: "How images are obtained."},
 	{path: "images.policy", kind: text, enum: policies,
-		doc: "auto tries what works here: pull, mirror (when given), build from package registries. bundle reads images.bundle alone."},
+		doc: "auto tries what works here: bundle and mirror (when given), pull, build from package registries. bundle reads images.bundle alone."},
 	{path: "images.mirror", kind: text, pattern: mirrorPattern, optional: true, must: "host[:port][/prefix]", mend: "leave out the scheme, write for example mirror.example.org/hub",
 		doc: "Registry that answers for upstream's names, as host[:port][/prefix]."},
 	{path: "images.bundle", kind: text, file: true,

@@ -51,7 +51,7 @@ func ask(ctx context.Context, host string) (daemon, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("no answer within %s", answerWithin))
 	defer cancel()
-	docker, err := client.New(client.WithHost(host))
+	docker, err := client.New(client.WithTLSClientConfigFromEnv(), client.WithHost(host))
 	if err != nil {
 		return daemon{}, fmt.Errorf("use engine address %s: %w", host, err)
 	}

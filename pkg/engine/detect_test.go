@@ -156,6 +156,13 @@ func TestDetectProblems(t *testing.T) {
 			problems: []string{"fatal no container engine answers: nothing answers there: no such file (tcp://build:2375): start it there, or set DOCKER_HOST to one that answers"},
 		},
 		{
+			name: "an engine elsewhere answers", host: "tcp://build:2375", spoil: func(*fake) {},
+			problems: []string{"fatal the container engine is on another machine, where clusters and services would publish their ports for that machine alone (tcp://build:2375): run airworthy there, or use cluster.kind: existing"},
+		},
+		{
+			name: "an engine of this machine answers by TCP", host: "tcp://127.0.0.1:2375", spoil: func(*fake) {},
+		},
+		{
 			name: "another address of this machine does not answer", host: "unix:///home/me/docker.sock", spoil: func(f *fake) { f.absent() },
 			problems: []string{"fatal no container engine answers: nothing answers there: no such file (unix:///home/me/docker.sock): start it there, or set DOCKER_HOST to one that answers"},
 		},

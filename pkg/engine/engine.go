@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"path/filepath"
 	"strings"
 )
@@ -194,6 +196,16 @@ func (s *Status) machine(m machine) {
 			return
 		}
 	}
+}
+
+// elsewhere reports whether the engine is on another machine.
+func (s *Status) elsewhere() bool {
+	u, err := url.Parse(s.Host)
+	if err != nil || s.local() {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // local reports whether the engine is one of this machine.

@@ -32,6 +32,10 @@ func (s *Status) engineProblems(m machine, d daemon, asked error) {
 			Mend: "install Docker Engine and point DOCKER_HOST at it: kind's networks and node images are tried on Docker alone"})
 		return
 	}
+	if s.elsewhere() {
+		s.add(Problem{What: "the container engine is on another machine, where clusters and services would publish their ports for that machine alone", Where: s.Host, Fatal: true,
+			Mend: "run airworthy there, or use cluster.kind: existing"})
+	}
 	if major(s.Version) < 23 && s.RestrictOOMScoreAdj {
 		s.add(Problem{What: "Docker " + s.Version + " cannot run privileged containers where a capability is missing (CAP_SYS_RESOURCE is)", Where: s.Host, Fatal: true,
 			Mend: "use Docker 23 or newer: remove this one, then " + fixByDoctor})

@@ -128,8 +128,8 @@ func (r *Resolver) planMirror(ctx context.Context, j job) (string, error) {
 }
 
 func (r *Resolver) planRegistry(ctx context.Context, j job) (string, error) {
-	if j.domain == localDomain {
-		return "", errors.New("names below " + localDomain + " are in no registry")
+	if err := j.published(); err != nil {
+		return "", err
 	}
 	if _, err := r.registries.digest(ctx, j.full); err != nil {
 		return "", err

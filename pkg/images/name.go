@@ -1,6 +1,7 @@
 package images
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,6 +47,21 @@ func parse(ref Ref) (name, error) {
 		n.digest = d.Digest().String()
 	}
 	return n, nil
+}
+
+// ownPath is what the names of this project's own images begin with. They are
+// published nowhere: whatever a registry has under such a name is somebody else's.
+const ownPath = "airworthy/"
+
+// published says why no registry is asked for an image, or nil.
+func (n name) published() error {
+	switch {
+	case n.domain == localDomain:
+		return errors.New("names below " + localDomain + " are in no registry")
+	case n.domain == "docker.io" && strings.HasPrefix(n.path, ownPath):
+		return errors.New("this project's own images are in no registry")
+	}
+	return nil
 }
 
 // FullName gives the name under which a container runtime of Kubernetes keeps

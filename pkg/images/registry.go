@@ -22,9 +22,9 @@ import (
 )
 
 // reachTimeout bounds the one question by which a registry is found to be
-// reachable. A registry that needs longer to say hello is of no use for
-// gigabytes.
-const reachTimeout = 3 * time.Second
+// reachable. A name server that is dead costs five of these seconds, before
+// the next one is asked.
+const reachTimeout = 10 * time.Second
 
 // registries reaches container registries in two ways, because either may be
 // the one that is configured: by this process (its proxy, its certificates),

@@ -8,7 +8,7 @@ type Source string
 
 const (
 	Pulled   Source = "pulled"   // from the registry its name says
-	Mirrored Source = "mirrored" // from the configured mirror, same digest as upstream's name
+	Mirrored Source = "mirrored" // from the configured mirror
 	Built    Source = "built"    // from package registries by a recipe of this project
 	Bundled  Source = "bundled"  // from a bundle brought by hand
 

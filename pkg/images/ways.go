@@ -161,8 +161,8 @@ func (r *Resolver) fromMirror(ctx context.Context, j job) (remembered, error) {
 }
 
 func (r *Resolver) fromRegistry(ctx context.Context, j job) (remembered, error) {
-	if j.domain == localDomain {
-		return remembered{}, errors.New("names below " + localDomain + " are in no registry")
+	if err := j.published(); err != nil {
+		return remembered{}, err
 	}
 	return r.pulled(ctx, j, j.full, Pulled)
 }
