@@ -27,7 +27,7 @@ services, the platform. See docs/images.md.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.imagesList(), a.imagesGet("build", images.PolicyBuild), a.imagesGet("pull", images.PolicyPull),
-		a.imagesSave(), a.imagesLoad())
+		a.imagesSave(), a.imagesLoad(), a.imagesPrune())
 	return cmd
 }
 
@@ -190,6 +190,35 @@ func (a *app) printResolutions(all []images.Resolution, format string) error {
 		rows = append(rows, []string{string(r.Ref), string(r.Role), string(r.Source), bytesText(r.Size), r.Digest})
 	}
 	return printTable(a.out, []string{"IMAGE", "ROLE", "SOURCE", "SIZE", "DIGEST"}, rows)
+}
+
+func (a *app) imagesPrune() *cobra.Command {
+	return &cobra.Command{
+		Use:   "prune",
+		Short: "Remove the baked node images of stacks that no longer stand",
+		Long: `prune removes the node images that hold a platform's images: each set of images
+makes another one, of two gigabytes or more. What a standing stack uses stays,
+and so do the images that they were baked of: the next run bakes anew in about a
+minute. What builds left in the engine without a name is the engine's to remove,
+by ` + "`docker image prune`" + `.`,
+		Example: "  airworthy images prune",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := a.hangar(cmd.Context(), "")
+			if err != nil {
+				return err
+			}
+			removed, err := h.resolver.Prune(cmd.Context())
+			h.view.Close()
+			for _, name := range removed {
+				fmt.Fprintf(a.out, "removed %s\n", name)
+			}
+			if len(removed) == 0 && err == nil {
+				fmt.Fprintln(a.out, "nothing to remove")
+			}
+			return err
+		},
+	}
 }
 
 func (a *app) imagesSave() *cobra.Command {

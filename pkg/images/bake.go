@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/moby/moby/client"
 )
@@ -276,8 +277,8 @@ func (r *Resolver) commit(ctx context.Context, o *oven, node Resolution, local, 
 }
 
 // Prune removes the node images baked by earlier settings: all that carry our
-// label, except those given. It returns the names of what was removed; images
-// in use stay, and are reported in the error.
+// label, except those given and those that a container uses. It returns the names
+// of what was removed.
 func (r *Resolver) Prune(ctx context.Context, keep ...Resolution) ([]string, error) {
 	found, err := r.opts.Docker.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", labelBaked)})
 	if err != nil {
@@ -298,7 +299,11 @@ func (r *Resolver) Prune(ctx context.Context, keep ...Resolution) ([]string, err
 			if len(img.RepoTags) > 0 && (err != nil || reference.Domain(named) != localDomain) {
 				continue // a name that somebody gave it is theirs
 			}
-			if _, err := r.opts.Docker.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true}); err != nil {
+			_, err = r.opts.Docker.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+			if cerrdefs.IsConflict(err) {
+				continue // the engine's word for an image in use
+			}
+			if err != nil {
 				failed = append(failed, fmt.Errorf("remove image %s: %w", name, err))
 				continue
 			}
