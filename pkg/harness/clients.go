@@ -51,7 +51,7 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 	open := context.WithoutCancel(ctx)
 	url := h.AirflowURL
 	if url == "" {
-		address, _, err := c.kube.Forward(open, "service/"+h.Release.APIService, h.Release.APIPort)
+		address, _, err := c.kube.Relay(open, h.Release.APIService, h.Release.APIPort)
 		if err != nil {
 			return nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
 		}

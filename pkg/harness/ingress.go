@@ -49,7 +49,7 @@ func (s *Session) ingress(ctx context.Context) (*ingress, error) {
 	}
 	forward := func(address *string, port int) (err error) {
 		if *address == "" {
-			*address, _, err = c.kube.In(at.Namespace).Forward(context.WithoutCancel(ctx), "service/ingress", port)
+			*address, _, err = c.kube.In(at.Namespace).Relay(context.WithoutCancel(ctx), "ingress", port)
 		}
 		return err
 	}

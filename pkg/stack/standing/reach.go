@@ -21,7 +21,7 @@ func Reach(ctx context.Context, cfg *rest.Config, e service.Endpoint) (service.E
 	if err != nil {
 		return e, func() {}, err
 	}
-	address, closing, err := client.Forward(ctx, "service/"+e.Behind.Service, e.Behind.Port)
+	address, closing, err := client.Relay(ctx, e.Behind.Service, e.Behind.Port)
 	if err != nil {
 		return e, closing, fmt.Errorf("reach service %s of the cluster: %w", e.Behind.Service, err)
 	}
