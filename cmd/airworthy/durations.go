@@ -40,7 +40,11 @@ func (f *flight) rememberDurations() {
 	if all == nil {
 		all = progress.Durations{}
 	}
-	maps.Copy(all, f.view.Took())
+	took := f.view.Took()
+	if !f.pick.whole() {
+		delete(took, progress.ChecksPart)
+	}
+	maps.Copy(all, took)
 	data, err := json.Marshal(all)
 	if err != nil {
 		return

@@ -73,10 +73,14 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 		release()
 		return nil, err
 	}
+	last := lastDurations(state, run.Name)
+	if !pick.whole() {
+		delete(last, progress.ChecksPart)
+	}
 	f := &flight{
 		release: release,
 		app:     a, run: run, pick: pick, machine: m, values: values, dir: dir, path: stack.HandoffPath(state, run.Name),
-		meter: usage.Start(2 * time.Second), memory: watchStack(m.docker, run.Name), view: a.view(lastDurations(state, run.Name)),
+		meter: usage.Start(2 * time.Second), memory: watchStack(m.docker, run.Name), view: a.view(last),
 	}
 	f.facts = reportv1.Facts{
 		Run: dir.Name(), Airworthy: thisBuild().Version, Command: command,

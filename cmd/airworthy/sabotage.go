@@ -57,7 +57,7 @@ sabotage. The exit code is 1 when anything was not caught.`,
 			if err != nil {
 				return err
 			}
-			f, err := a.takeOff(cmd.Context(), run, selection{repeat: 1, procs: procs}, a.commandLine(cmd))
+			f, err := a.takeOff(cmd.Context(), run, selection{repeat: 1, procs: procs, parts: true}, a.commandLine(cmd))
 			if err != nil {
 				return err
 			}

@@ -12,7 +12,12 @@ type selection struct {
 	checks []string // ids picked by hand; empty for all
 	repeat int      // attempts at each
 	procs  int      // parallel processes
+	parts  bool     // they are run in parts, not all at once
 }
+
+// whole says that all checks are run once, so that what they take can be expected
+// of the next run.
+func (s selection) whole() bool { return len(s.checks) == 0 && s.repeat == 1 && !s.parts }
 
 // plan makes the plan of a run. What was not picked is planned and skipped: a
 // part of the checks gives no verdict about the whole.

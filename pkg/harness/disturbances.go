@@ -6,18 +6,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // disturbances are the files of the run directory in which checks note what they
-// did to the platform, each with the one beside the stack's file that holds the
-// same of all runs since the stack was made.
+// did to the platform, each with the one beside the handoff that holds the same of
+// all runs since the stack was made.
 func (s *Suite) disturbances() map[evidence.File]string {
-	kept := standing.Disturbances(s.handoff)
-	return map[evidence.File]string{silencesFile: kept[0], killsFile: kept[1]}
+	if s.stack.Disturbances == "" {
+		return nil
+	}
+	return map[evidence.File]string{
+		silencesFile: standing.Silences(s.stack.Disturbances),
+		killsFile:    standing.Kills(s.stack.Disturbances),
+	}
 }
 
 // inherit takes over what earlier runs did to the stack: its containers still
@@ -45,8 +49,8 @@ func (s *Suite) inherit() error {
 func (s *Suite) disturbed(file evidence.File, line []byte) error {
 	text := string(line) + "\n"
 	errs := []error{s.dir.Append(file, text)}
-	if strings.HasSuffix(s.handoff, ".json") { // beside the file of a stack, not of a test
-		errs = append(errs, noteIn(s.disturbances()[file], text))
+	if kept, ok := s.disturbances()[file]; ok {
+		errs = append(errs, noteIn(kept, text))
 	}
 	return errors.Join(errs...)
 }

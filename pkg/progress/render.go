@@ -83,7 +83,7 @@ func (v *View) block() []string {
 		lines = append(lines, v.partLine(p, wide, now))
 	}
 	if t := v.checks; t != nil {
-		lines = append(lines, fmt.Sprintf("%s checks  %s  %s", v.paint.bold("»"), t.summary(), v.used(checksPart, now.Sub(t.began))))
+		lines = append(lines, fmt.Sprintf("%s checks  %s  %s", v.paint.bold("»"), t.summary(), v.used(ChecksPart, now.Sub(t.began))))
 		for i, name := range t.oldest() {
 			if i == 4 {
 				lines = append(lines, fmt.Sprintf("    and %d more", len(t.running)-i))
@@ -170,11 +170,11 @@ func (v *View) beat() {
 	switch t := v.checks; {
 	case t == nil || len(t.ended) >= t.total && len(t.running) == 0:
 	case len(t.running) > 0:
-		v.line(fmt.Sprintf("checks: under way for %s, %s; running: %s", v.used(checksPart, now.Sub(t.began)), t.summary(), strings.Join(t.oldest(), ", ")))
+		v.line(fmt.Sprintf("checks: under way for %s, %s; running: %s", v.used(ChecksPart, now.Sub(t.began)), t.summary(), strings.Join(t.oldest(), ", ")))
 	case len(t.ended) == 0:
-		v.line(fmt.Sprintf("checks: under way for %s, none has begun: their DAG runs are being started", v.used(checksPart, now.Sub(t.began))))
+		v.line(fmt.Sprintf("checks: under way for %s, none has begun: their DAG runs are being started", v.used(ChecksPart, now.Sub(t.began))))
 	default:
-		v.line(fmt.Sprintf("checks: under way for %s, %s; none is running at the moment", v.used(checksPart, now.Sub(t.began)), t.summary()))
+		v.line(fmt.Sprintf("checks: under way for %s, %s; none is running at the moment", v.used(ChecksPart, now.Sub(t.began)), t.summary()))
 	}
 }
 

@@ -23,8 +23,8 @@ type Options struct {
 // Durations is how long parts took, by name.
 type Durations map[string]time.Duration
 
-// checksPart is the name of all checks together among Durations.
-const checksPart = "checks"
+// ChecksPart is the name of all checks together among Durations.
+const ChecksPart = "checks"
 
 // View implements stack.Progress. It is safe for concurrent use.
 type View struct {
@@ -147,7 +147,7 @@ func (v *View) Took() Durations {
 		}
 	}
 	if t := v.checks; t != nil && len(t.ended) >= t.total {
-		took[checksPart] = t.last.Sub(t.began)
+		took[ChecksPart] = t.last.Sub(t.began)
 	}
 	return took
 }

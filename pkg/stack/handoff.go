@@ -57,7 +57,8 @@ type Handoff struct {
 	Images           []images.Resolution `json:"images"`
 	Secrets          []string            `json:"secrets"` // every value that evidence must not hold
 	Started          time.Time           `json:"started"`
-	Ready            bool                `json:"ready"` // false while Up is under way, or after it died
+	Disturbances     string              `json:"disturbances"` // begins the names of standing.Silences and standing.Kills
+	Ready            bool                `json:"ready"`        // false while Up is under way, or after it died
 	// ACME is Pebble: its ACME API for pods, its management API for this machine.
 	ACME            service.Endpoint `json:"acme,omitzero"`
 	ACMECertificate string           `json:"acmeCertificate,omitempty"` // PEM, which verifies the server's own
@@ -66,6 +67,11 @@ type Handoff struct {
 
 // HandoffPath is where the handoff of a stack lies below the state directory.
 func HandoffPath(state, name string) string { return filepath.Join(state, "stacks", name+".json") }
+
+// disturbancesOf lies beside the handoff of a stack.
+func disturbancesOf(state, name string) string {
+	return strings.TrimSuffix(HandoffPath(state, name), ".json")
+}
 
 // ReadHandoff reads the file of one stack.
 func ReadHandoff(path string) (Handoff, error) {

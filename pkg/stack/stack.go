@@ -104,6 +104,7 @@ type up struct {
 // make is the whole set-up, in order.
 func (u *up) make(ctx context.Context) (*Stack, error) {
 	u.h = newHandoff(u.Run, u.Values)
+	u.h.Disturbances = disturbancesOf(u.State, u.Run.Name)
 	defer u.abandonLogStore() // nothing to do where it was waited for
 	for _, part := range []func(context.Context) error{
 		u.plan,         // what will be installed, with no cluster
@@ -463,7 +464,8 @@ func Down(ctx context.Context, docker *client.Client, state, name string) (envir
 		errs = append(errs, err)
 	}
 	if errors.Join(errs...) == nil {
-		for _, file := range append(standing.Disturbances(path), path) {
+		noted := disturbancesOf(state, name)
+		for _, file := range []string{standing.Silences(noted), standing.Kills(noted), path} {
 			if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 				errs = append(errs, fmt.Errorf("forget stack %s: %w", name, err))
 			}

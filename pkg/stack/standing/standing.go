@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/evidence"
@@ -45,6 +44,9 @@ type Stack struct {
 	Secrets       []string         `json:"secrets"`  // every value that evidence must not hold
 	// ConnectionSecret is the password of platform.CheckedConnection.
 	ConnectionSecret string `json:"connectionSecret"`
+	// Disturbances begins the names of the files in which checks note what they did
+	// to the stack; empty where nobody keeps that.
+	Disturbances string `json:"disturbances"`
 	// Ingress is where people reach the platform.
 	Ingress platform.Reached `json:"ingress,omitzero"`
 }
@@ -77,13 +79,11 @@ func Read(path string) (Stack, error) {
 	return s, nil
 }
 
-// Disturbances are the files beside the file of a stack in which checks note what
-// they did to it. They last as long as the stack: its containers go on showing
-// restarts and error lines of runs before.
-func Disturbances(path string) []string {
-	base := strings.TrimSuffix(path, ".json")
-	return []string{base + ".silences.jsonl", base + ".kills.jsonl"}
-}
+// Silences is the file that holds what checks kept from a stack, and Kills the one
+// that holds which pods they killed. They last as long as the stack: its
+// containers go on showing restarts and error lines of runs before.
+func Silences(disturbances string) string { return disturbances + ".silences.jsonl" }
+func Kills(disturbances string) string    { return disturbances + ".kills.jsonl" }
 
 // Where a recording lies below the run directory.
 const (
