@@ -75,6 +75,18 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	if err != nil {
 		return benchResult{}, err
 	}
+	if err := m.status.CanServe(); err != nil {
+		return benchResult{}, usageError(err)
+	}
+	state, err := a.stateDir()
+	if err != nil {
+		return benchResult{}, err
+	}
+	release, err := stack.Hold(state, benchName)
+	if err != nil {
+		return benchResult{}, err
+	}
+	defer release()
 	all, err := a.benchImages(ctx, m, run.Name)
 	if err != nil {
 		return benchResult{}, err

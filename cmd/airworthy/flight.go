@@ -55,6 +55,9 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 		if m, err = a.engine(ctx); err != nil {
 			return nil, err
 		}
+		if err := m.status.CanServe(); err != nil {
+			return nil, usageError(err)
+		}
 	}
 	values, err := fileValues(ctx, run)
 	if err != nil {

@@ -78,7 +78,9 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 		return hangar{}, err
 	}
 	view := a.view(nil)
-	labels := map[string]string{environment.LabelStack: run.Name, environment.LabelPart: "images"}
+	// Not the name of the run's stack: whoever brings that up meanwhile would take
+	// these containers for its remains.
+	labels := map[string]string{environment.LabelStack: "images", environment.LabelPart: "images"}
 	resolver, err := stack.NewResolver(run, stack.ImageOptions{
 		Docker: m.docker, Cache: cache, Labels: labels, Proxy: a.env.Proxy,
 		Progress: func(image, line string) {
@@ -208,6 +210,17 @@ by ` + "`docker image prune`" + `.`,
 			if err != nil {
 				return err
 			}
+			defer h.view.Close()
+			// An image that was just baked has no container yet.
+			state, err := a.stateDir()
+			if err != nil {
+				return err
+			}
+			release, err := stack.HoldAll(state)
+			if err != nil {
+				return err
+			}
+			defer release()
 			removed, err := h.resolver.Prune(cmd.Context())
 			h.view.Close()
 			for _, name := range removed {

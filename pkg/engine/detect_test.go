@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,13 @@ func newFake() *fake {
 			}
 			return "", nil
 		},
+		lookup: func(host string) []net.IP {
+			if ip := net.ParseIP(host); ip != nil {
+				return []net.IP{ip}
+			}
+			return map[string][]net.IP{"build": {net.IPv4(192, 0, 2, 1)}, "me": {net.IPv4(192, 0, 2, 2)}, "localhost": {net.IPv6loopback}}[host]
+		},
+		addresses: func() []net.IP { return []net.IP{net.IPv4(192, 0, 2, 2)} },
 		launch: func(l launch) (<-chan error, error) {
 			f.launched = append(f.launched, l)
 			if f.onLaunch != nil {
@@ -157,11 +165,12 @@ func TestDetectProblems(t *testing.T) {
 		},
 		{
 			name: "an engine elsewhere answers", host: "tcp://build:2375", spoil: func(*fake) {},
-			problems: []string{"fatal the container engine is on another machine, where clusters and services would publish their ports for that machine alone (tcp://build:2375): run airworthy there, or use cluster.kind: existing"},
+			problems: []string{"the container engine is on another machine, where clusters and services would publish their ports for that machine alone (tcp://build:2375): run airworthy there, or use cluster.kind: existing"},
 		},
-		{
-			name: "an engine of this machine answers by TCP", host: "tcp://127.0.0.1:2375", spoil: func(*fake) {},
-		},
+		{name: "an engine of this machine answers by TCP", host: "tcp://127.0.0.1:2375", spoil: func(*fake) {}},
+		{name: "one by a name of this machine", host: "tcp://me:2375", spoil: func(*fake) {}},
+		{name: "one by no name at all", host: "tcp://:2375", spoil: func(*fake) {}},
+		{name: "one by a name that only the client can look up", host: "ssh://alias", spoil: func(*fake) {}},
 		{
 			name: "another address of this machine does not answer", host: "unix:///home/me/docker.sock", spoil: func(f *fake) { f.absent() },
 			problems: []string{"fatal no container engine answers: nothing answers there: no such file (unix:///home/me/docker.sock): start it there, or set DOCKER_HOST to one that answers"},

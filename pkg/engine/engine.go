@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -58,6 +59,8 @@ type Status struct {
 
 	// CgroupV1 says that the kubelet must be told not to refuse cgroup v1.
 	CgroupV1 bool `json:"cgroupV1"`
+	// Elsewhere says that the engine is on another machine; see CanServe.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	// RestrictOOMScoreAdj says that CAP_SYS_RESOURCE is missing, so that
 	// containerd in the nodes must be told to restrict_oom_score_adj.
 	RestrictOOMScoreAdj bool `json:"restrictOOMScoreAdj"`
@@ -198,14 +201,16 @@ func (s *Status) machine(m machine) {
 	}
 }
 
-// elsewhere reports whether the engine is on another machine.
-func (s *Status) elsewhere() bool {
+// elsewhere reports whether the engine, which answered, is on another machine.
+func (s *Status) elsewhere(m machine) bool {
 	u, err := url.Parse(s.Host)
-	if err != nil || s.local() {
+	if err != nil || s.local() || u.Hostname() == "" {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+	found := m.lookup(u.Hostname())
+	return len(found) > 0 && !slices.ContainsFunc(found, func(ip net.IP) bool {
+		return ip.IsLoopback() || ip.IsUnspecified() || slices.ContainsFunc(m.addresses(), ip.Equal)
+	})
 }
 
 // local reports whether the engine is one of this machine.

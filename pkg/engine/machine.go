@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,8 @@ type machine struct {
 	freeBytes func(path string) (int64, error)
 	run       func(ctx context.Context, name string, args ...string) (string, error)
 	launch    func(c launch) (exited <-chan error, err error)
+	lookup    func(host string) []net.IP // none where it has none
+	addresses func() []net.IP            // of this machine
 }
 
 // launch is a daemon to be started apart from this process.
@@ -56,7 +59,21 @@ func thisMachine() machine {
 		freeBytes: freeBytes,
 		run:       run,
 		launch:    start,
+		lookup:    func(host string) []net.IP { ips, _ := net.LookupIP(host); return ips },
+		addresses: addresses,
 	}
+}
+
+// addresses are those of this machine's network interfaces.
+func addresses() []net.IP {
+	all, _ := net.InterfaceAddrs()
+	var ips []net.IP
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			ips = append(ips, n.IP)
+		}
+	}
+	return ips
 }
 
 // lookPath finds a command on PATH or where administrators' commands are.

@@ -19,6 +19,21 @@ const (
 	fixByDoctor = "run `airworthy doctor --fix`"
 )
 
+// Why no cluster can be made by an engine on another machine, and what helps.
+const (
+	elsewhereText = "the container engine is on another machine, where clusters and services would publish their ports for that machine alone"
+	elsewhereMend = "run airworthy there, or use cluster.kind: existing"
+)
+
+// CanServe says why the engine cannot serve clusters and services to this
+// machine, or nil.
+func (s Status) CanServe() error {
+	if s.Elsewhere {
+		return errors.New(Problem{What: elsewhereText, Where: s.Host, Mend: elsewhereMend}.String())
+	}
+	return nil
+}
+
 func (s *Status) add(p Problem) { s.Problems = append(s.Problems, p) }
 
 // engineProblems says why there is no usable engine, or what is amiss with it.
@@ -32,9 +47,8 @@ func (s *Status) engineProblems(m machine, d daemon, asked error) {
 			Mend: "install Docker Engine and point DOCKER_HOST at it: kind's networks and node images are tried on Docker alone"})
 		return
 	}
-	if s.elsewhere() {
-		s.add(Problem{What: "the container engine is on another machine, where clusters and services would publish their ports for that machine alone", Where: s.Host, Fatal: true,
-			Mend: "run airworthy there, or use cluster.kind: existing"})
+	if s.Elsewhere = s.elsewhere(m); s.Elsewhere {
+		s.add(Problem{What: elsewhereText, Where: s.Host, Mend: elsewhereMend})
 	}
 	if major(s.Version) < 23 && s.RestrictOOMScoreAdj {
 		s.add(Problem{What: "Docker " + s.Version + " cannot run privileged containers where a capability is missing (CAP_SYS_RESOURCE is)", Where: s.Host, Fatal: true,

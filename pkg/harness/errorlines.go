@@ -93,12 +93,23 @@ func (s *Session) ErrorLines(ctx context.Context) (ErrorLines, error) {
 	if err != nil {
 		return found, err
 	}
+	// Some names are given again: what was killed then is another pod.
+	first := map[string]time.Time{}
+	for _, pod := range pods {
+		if _, ok := first[pod.Name]; !ok {
+			first[pod.Name] = pod.Created
+		}
+	}
 	var errs []error
 	for _, pod := range pods {
+		killed := kills[pod.Name]
+		if killed.Before(first[pod.Name]) {
+			killed = time.Time{}
+		}
 		files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod.Name)) + "/*.log")
 		errs = append(errs, err)
 		for _, file := range files {
-			errs = append(errs, found.read(pod.Name, file, list, excuse(kills[pod.Name], silences)))
+			errs = append(errs, found.read(pod.Name, file, list, excuse(killed, silences)))
 		}
 	}
 	s.fact("error-lines", found)

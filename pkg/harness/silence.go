@@ -154,8 +154,8 @@ func (s *Session) runWithSilent(ctx context.Context, dag, task string, lasts tim
 	if _, err := own.waitTask(ctx, dag, task, airflow.Running); err != nil {
 		return outage, err
 	}
-	if live := own.readLive(ctx, airflow.TaskRef{DAG: dag, Run: own.runID(), Task: task, MapIndex: -1, Try: 1}, "has begun"); live.Err != "" {
-		return outage, errors.New(live.Err)
+	if live := own.readLive(ctx, airflow.TaskRef{DAG: dag, Run: own.runID(), Task: task, MapIndex: -1, Try: 1}, "has begun"); live.Err != "" || live.State != airflow.Running {
+		s.Unable(fmt.Sprintf("task %s was not caught while it ran: it is %q. %s", task, live.State, live.Err))
 	}
 	act := func() (err error) {
 		if outage.Silence, outage.Meanwhile, err = s.silence(ctx, what, lasts); err != nil {

@@ -194,7 +194,6 @@ type fakeBuilder struct {
 	hash    string
 	err     error
 	errs    []error // of the first builds, before err counts
-	hangs   bool    // the first build lasts until its context ends
 	built   int
 }
 
@@ -210,12 +209,8 @@ func (b *fakeBuilder) Hash(ref string) (string, error) {
 	return b.hash, nil
 }
 
-func (b *fakeBuilder) Build(ctx context.Context, ref string) (BuildResult, error) {
+func (b *fakeBuilder) Build(_ context.Context, ref string) (BuildResult, error) {
 	b.built++
-	if b.hangs && b.built == 1 {
-		<-ctx.Done()
-		return BuildResult{}, ctx.Err()
-	}
 	if b.built <= len(b.errs) {
 		return BuildResult{}, b.errs[b.built-1]
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/moby/client"
@@ -21,8 +20,6 @@ type Options struct {
 	Docker *client.Client
 	// Builder makes images from packages; nil for none.
 	Builder Builder
-	// BuildLimit bounds one try to build one image; 0 for no limit.
-	BuildLimit time.Duration
 	// Policy for images that PerImage does not name; empty for auto.
 	Policy string
 	// Mirror is host[:port][/prefix] that answers for upstream's names, with

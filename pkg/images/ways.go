@@ -190,13 +190,13 @@ func (r *Resolver) fromBuild(ctx context.Context, j job) (remembered, error) {
 	if reason := r.cannotBuild(j.name); reason != "" {
 		return remembered{}, errors.New(reason)
 	}
-	built, err := r.build(ctx, j)
+	built, err := r.opts.Builder.Build(ctx, string(j.ref))
 	var unable *CannotBuildError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &unable) {
 		// Most of what goes wrong is a download that broke off, and whatever was
 		// downloaded and compiled before it is there still.
 		r.progress(j.ref, fmt.Sprintf("building once more: %v", err))
-		built, err = r.build(ctx, j)
+		built, err = r.opts.Builder.Build(ctx, string(j.ref))
 	}
 	if err != nil {
 		return remembered{}, err
@@ -204,20 +204,6 @@ func (r *Resolver) fromBuild(ctx context.Context, j job) (remembered, error) {
 	return r.arrived(ctx, j, remembered{Recipe: built.Recipe, Hash: built.Hash, Resolution: Resolution{
 		Local: built.Local, Digest: built.ID, Source: Built, From: built.from(),
 	}})
-}
-
-// build is one try.
-func (r *Resolver) build(ctx context.Context, j job) (BuildResult, error) {
-	if r.opts.BuildLimit == 0 {
-		return r.opts.Builder.Build(ctx, string(j.ref))
-	}
-	limited, cancel := context.WithTimeout(ctx, r.opts.BuildLimit)
-	defer cancel()
-	built, err := r.opts.Builder.Build(limited, string(j.ref))
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		err = fmt.Errorf("not within %s (timeouts.build): %w", r.opts.BuildLimit, err)
-	}
-	return built, err
 }
 
 // from names the recipe, and says where what it makes is not what the image's

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -39,4 +40,29 @@ func Hold(state, name string) (release func(), err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return sync.OnceFunc(func() { _ = f.Close() }), nil // closing gives the lock up
+}
+
+// HoldAll holds every stack that was ever held under the state directory: while
+// it lasts, none of them is brought up. The error is a *HeldError where another
+// process holds one.
+func HoldAll(state string) (release func(), err error) {
+	locks, err := filepath.Glob(filepath.Join(state, "stacks", "*.lock"))
+	if err != nil {
+		return nil, fmt.Errorf("hold every stack: %w", err)
+	}
+	var all []func()
+	release = func() {
+		for _, one := range all {
+			one()
+		}
+	}
+	for _, lock := range locks {
+		one, err := Hold(state, strings.TrimSuffix(filepath.Base(lock), ".lock"))
+		if err != nil {
+			release()
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return release, nil
 }

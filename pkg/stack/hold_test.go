@@ -21,8 +21,18 @@ func TestOneAtATimeHoldsAStack(t *testing.T) {
 	} else {
 		other()
 	}
+	var some *HeldError
+	if _, err := HoldAll(state); !errors.As(err, &some) {
+		t.Errorf("all of them, while one is held: %v", err)
+	}
 	release()
 	release()
+	all, err := HoldAll(state)
+	if err != nil {
+		t.Errorf("all of them: %v", err)
+	} else {
+		all()
+	}
 	again, err := Hold(state, "local")
 	if err != nil {
 		t.Fatalf("after the first one's end: %v", err)

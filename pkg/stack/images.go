@@ -35,10 +35,9 @@ func NewResolver(run config.Run, o ImageOptions) (*images.Resolver, error) {
 		Docker: o.Docker,
 		Builder: build.New(build.Options{
 			Recipes: recipes, Cache: filepath.Join(o.Cache, "build"), Docker: o.Docker, Progress: o.Progress,
-			BuildArgs: o.Proxy, Labels: o.Labels,
+			BuildArgs: o.Proxy, Labels: o.Labels, Limit: run.Timeouts.Scaled().Build,
 		}),
-		BuildLimit: run.Timeouts.Build,
-		Policy:     run.Images.Policy, Mirror: run.Images.Mirror, Bundle: run.Images.Bundle, PerImage: run.Images.PerImage,
+		Policy: run.Images.Policy, Mirror: run.Images.Mirror, Bundle: run.Images.Bundle, PerImage: run.Images.PerImage,
 		Cache:        filepath.Join(o.Cache, "images"),
 		ClusterPulls: run.Cluster.Kind != "kind",
 		Labels:       o.Labels,

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -44,6 +45,9 @@ type Options struct {
 	// BuildArgs are given to every build container and kept out of the image,
 	// as the engine does for HTTP_PROXY, HTTPS_PROXY, NO_PROXY and their like.
 	BuildArgs map[string]string
+	// Limit bounds each piece of work on an image: its downloads, one compilation,
+	// one build by the engine; 0 for no limit.
+	Limit time.Duration
 	// Labels are put on containers that a build runs, so that clean-up finds them
 	// after a crash; no image carries them.
 	Labels map[string]string
@@ -119,14 +123,32 @@ func (b *Builder) Build(ctx context.Context, ref string) (Built, error) {
 	return built, nil
 }
 
-// turn waits until nobody else does the kind of work that gate is for.
-func turn(ctx context.Context, gate chan struct{}) (done func(), err error) {
+// turn waits until nobody else does the kind of work that gate is for. The
+// context that it gives is for that work, and ends with Options.Limit: waiting
+// for one's turn does not count.
+func (b *Builder) turn(ctx context.Context, gate chan struct{}) (working context.Context, done func(), err error) {
 	select {
 	case gate <- struct{}{}:
-		return func() { <-gate }, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, nil, context.Cause(ctx)
 	}
+	working, cancel := b.limited(ctx)
+	return working, func() { cancel(); <-gate }, nil
+}
+
+func (b *Builder) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if b.opts.Limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, b.opts.Limit, fmt.Errorf("not within %s (timeouts.build)", b.opts.Limit))
+}
+
+// late adds to an error that the limit is its cause, where it is.
+func late(working context.Context, err error) error {
+	if err != nil && errors.Is(working.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", context.Cause(working), err)
+	}
+	return err
 }
 
 func (b *Builder) build(ctx context.Context, r *recipe, tag string) (Built, error) {

@@ -25,7 +25,8 @@ func (b *Builder) buildDebian(ctx context.Context, r *recipe, suite string, want
 	if missing := needDebootstrap(ctx, progress); missing != nil {
 		progress(missing.Error() + ": asking for the published image in its place")
 		if err := b.publishedDebian(ctx, r, suite, want, progress); err != nil {
-			return errors.Join(missing, fmt.Errorf("take the published image: %w", err))
+			// Not wrapped: the published image is worth another try.
+			return fmt.Errorf("%s; take the published image: %w", missing, err)
 		}
 		return nil
 	}
@@ -47,14 +48,14 @@ func (b *Builder) buildDebian(ctx context.Context, r *recipe, suite string, want
 	if mirror := debianMirror(ctx); mirror != "" {
 		args = append(args, mirror)
 	}
-	done, err := turn(ctx, b.building)
+	ctx, done, err := b.turn(ctx, b.building)
 	if err != nil {
 		return err
 	}
 	defer done()
 	defer unmount(root)
 	if err := run(politely(ctx, "debootstrap", args...), progress); err != nil {
-		return err
+		return late(ctx, err)
 	}
 	return b.importRoot(ctx, root, want)
 }
@@ -69,7 +70,7 @@ func (b *Builder) publishedDebian(ctx context.Context, r *recipe, suite string, 
 	}
 	files := map[string][]byte{"Dockerfile": []byte(publishedDockerfile(r, suite, debianMirror(ctx)))}
 	maps.Copy(files, host)
-	done, err := turn(ctx, b.building)
+	ctx, done, err := b.turn(ctx, b.building)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (b *Builder) publishedDebian(ctx context.Context, r *recipe, suite string, 
 	if err := c.Close(); err != nil {
 		return err
 	}
-	return b.engineBuild(ctx, &packed, nil, want, progress)
+	return late(ctx, b.engineBuild(ctx, &packed, nil, want, progress))
 }
 
 // publishedDockerfile leaves one line in sources.list, as debootstrap does: with

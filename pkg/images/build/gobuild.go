@@ -69,7 +69,7 @@ func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, 
 	if err := os.Mkdir(out, 0o755); err != nil {
 		return err
 	}
-	done, err := turn(ctx, b.compiling)
+	ctx, done, err := b.turn(ctx, b.compiling)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, 
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS=linux")
 		if err := run(cmd, progress); err != nil {
-			return err
+			return late(ctx, err)
 		}
 	}
 	for _, name := range missing {

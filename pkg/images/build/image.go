@@ -68,8 +68,10 @@ func (b *Builder) buildImage(ctx context.Context, r *recipe, tag string, want Bu
 	if len(r.Preload) == 0 {
 		return nil
 	}
-	if err := b.preload(ctx, r, first.Local, inside, want, progress); err != nil {
-		return err
+	loading, cancel := b.limited(ctx)
+	defer cancel()
+	if err := b.preload(loading, r, first.Local, inside, want, progress); err != nil {
+		return late(loading, err)
 	}
 	// Only a name goes: the layers are part of the image that was just made.
 	if _, err := b.opts.Docker.ImageRemove(ctx, first.Local, client.ImageRemoveOptions{}); err != nil {
@@ -111,10 +113,13 @@ func (b *Builder) docker(ctx context.Context, r *recipe, tag, base string, binar
 		args["BASE"] = &base
 	}
 	// What is downloaded for it is, beside whatever else is built.
-	if err := r.download(ctx, b.opts.Cache); err != nil {
+	downloading, cancel := b.limited(ctx)
+	err = late(downloading, r.download(downloading, b.opts.Cache))
+	cancel()
+	if err != nil {
 		return err
 	}
-	done, err := turn(ctx, b.building)
+	ctx, done, err := b.turn(ctx, b.building)
 	if err != nil {
 		return err
 	}
@@ -126,7 +131,7 @@ func (b *Builder) docker(ctx context.Context, r *recipe, tag, base string, binar
 		writer.CloseWithError(errors.Join(err, c.Close()))
 	}()
 	defer reader.Close()
-	return b.engineBuild(ctx, reader, args, want, progress)
+	return late(ctx, b.engineBuild(ctx, reader, args, want, progress))
 }
 
 // engineBuild runs the Dockerfile of a build context.
