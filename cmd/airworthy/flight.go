@@ -68,6 +68,9 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 		return nil, err
 	}
 	release, err := stack.Hold(state, run.Name)
+	if held := (*stack.HeldError)(nil); errors.As(err, &held) {
+		err = fmt.Errorf("%w, or give this run another name by --set name=NAME", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -208,7 +208,7 @@ var fields = []field{
 	{path: "timeouts.install", kind: duration, doc: "The platform, until every component is ready."},
 	{path: "timeouts.dagRun", kind: duration, doc: "One DAG run, until it has finished."},
 	{path: "timeouts.observe", kind: duration, doc: "One fact, until it shows."},
-	{path: "timeouts.build", kind: duration, doc: "One image, until it is built."},
+	{path: "timeouts.build", kind: duration, doc: "One step of building an image: its downloads, one compilation, one build by the engine; not the waiting for its turn."},
 }
 
 // need is a key that must be given where another one has a certain value.

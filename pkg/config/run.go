@@ -130,5 +130,5 @@ type Timeouts struct {
 	Install time.Duration `yaml:"install" json:"install"` // platform until every component is ready
 	DAGRun  time.Duration `yaml:"dagRun" json:"dagRun"`   // one DAG run until finished
 	Observe time.Duration `yaml:"observe" json:"observe"` // one fact until it shows
-	Build   time.Duration `yaml:"build" json:"build"`     // one image until built
+	Build   time.Duration `yaml:"build" json:"build"`     // one step of building an image
 }

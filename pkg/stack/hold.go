@@ -15,7 +15,7 @@ import (
 type HeldError struct{ Name string }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("another airworthy works on the stack %s: wait for it, or give this run another name by --set name=NAME", e.Name)
+	return fmt.Sprintf("another airworthy works on the stack %s: wait for it", e.Name)
 }
 
 // Hold keeps other processes that share the state directory from bringing up,

@@ -114,7 +114,7 @@ func (b *Builder) docker(ctx context.Context, r *recipe, tag, base string, binar
 	}
 	// What is downloaded for it is, beside whatever else is built.
 	downloading, cancel := b.limited(ctx)
-	err = late(downloading, r.download(downloading, b.opts.Cache))
+	err = late(downloading, r.download(downloading, b.opts.Cache, nil))
 	cancel()
 	if err != nil {
 		return err

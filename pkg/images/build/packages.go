@@ -87,22 +87,9 @@ func (r *recipe) packageProblems() []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-// download brings the recipe's files of package registries into the cache.
-func (r *recipe) download(ctx context.Context, cache string) error {
-	all, err := r.downloads()
-	if err != nil {
-		return err
-	}
-	for _, d := range all {
-		if _, err := d.fetch(ctx, filepath.Join(cache, "packages")); err != nil {
-			return fmt.Errorf("download %s: %w", d.name, err)
-		}
-	}
-	return nil
-}
-
-// packages adds the recipe's files of package registries to the build context.
-func (c contextTar) packages(ctx context.Context, cache string, r *recipe) error {
+// download brings the recipe's files of package registries into the cache, and
+// hands each to take, which may be nil.
+func (r *recipe) download(ctx context.Context, cache string, take func(d download, file string) error) error {
 	all, err := r.downloads()
 	if err != nil {
 		return err
@@ -112,11 +99,21 @@ func (c contextTar) packages(ctx context.Context, cache string, r *recipe) error
 		if err != nil {
 			return fmt.Errorf("download %s: %w", d.name, err)
 		}
-		if err := c.copy(file, path.Join(d.folder, d.file), 0o644); err != nil {
+		if take == nil {
+			continue
+		}
+		if err := take(d, file); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// packages adds the recipe's files of package registries to the build context.
+func (c contextTar) packages(ctx context.Context, cache string, r *recipe) error {
+	return r.download(ctx, cache, func(d download, file string) error {
+		return c.copy(file, path.Join(d.folder, d.file), 0o644)
+	})
 }
 
 // fetch gives the file in the cache, after a download where it is not there.
