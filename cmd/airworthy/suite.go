@@ -44,6 +44,18 @@ func suiteBinaries() (ginkgo, platform string, err error) {
 
 // beside finds a program of ours that lies beside this one.
 func beside(name string) (string, error) {
+	file, err := besidePath(name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(file); err != nil {
+		return "", fmt.Errorf("find %s: %w: it lies beside airworthy; `make build` makes it", name, err)
+	}
+	return file, nil
+}
+
+// besidePath is where such a program lies, if it is there.
+func besidePath(name string) (string, error) {
 	self, err := os.Executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self)
@@ -51,11 +63,7 @@ func beside(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", name, err)
 	}
-	file := filepath.Join(filepath.Dir(self), name)
-	if _, err := os.Stat(file); err != nil {
-		return "", fmt.Errorf("find %s: %w: it lies beside airworthy; `make build` makes it", name, err)
-	}
-	return file, nil
+	return filepath.Join(filepath.Dir(self), name), nil
 }
 
 // args is ginkgo's command line.

@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/airworthy/airworthy/pkg/config"
+	imagebuild "github.com/airworthy/airworthy/pkg/images/build"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
 
@@ -20,7 +23,7 @@ func fileValues(ctx context.Context, run config.Run) (stack.Values, error) {
 	if len(run.Platform.ValuesFiles) == 0 {
 		return values, nil
 	}
-	reader, err := beside("airworthy-values")
+	reader, err := valuesReader(ctx)
 	if err != nil {
 		return values, err
 	}
@@ -43,4 +46,30 @@ func fileValues(ctx context.Context, run config.Run) (stack.Values, error) {
 		return values, fmt.Errorf("read platform.valuesFiles: what %s printed cannot be read", reader)
 	}
 	return values, nil
+}
+
+// valuesReader finds the program that reads them. Most runs need none, and it
+// takes longer to compile than much of what they need: in a clone it is built
+// when it is first asked for.
+func valuesReader(ctx context.Context) (string, error) {
+	const name = "airworthy-values"
+	file, err := besidePath(name)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	dir, err := imagebuild.ProjectDir()
+	if err != nil {
+		return "", fmt.Errorf("read platform.valuesFiles: there is no %s beside airworthy: %w", name, err)
+	}
+	fmt.Fprintln(os.Stderr, "airworthy: compiling "+name+", which reads platform.valuesFiles: once, and for some minutes on a new machine")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", file, ".")
+	cmd.Dir = filepath.Join(dir, "cmd", name)
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compile %s in %s: %w\n%s", name, cmd.Dir, err, bytes.TrimSpace(said))
+	}
+	return file, nil
 }

@@ -153,7 +153,7 @@ var fields = []field{
 	{path: "ingress.hsts", kind: whole, min: 0, max: 63072000,
 		doc: "Seconds that browsers are told to use HTTPS alone (Strict-Transport-Security); 0 says nothing to them."},
 	{path: "ingress.networkPolicy", kind: truth,
-		doc: "Let nobody but the ingress and the platform itself reach the API server, by a NetworkPolicy and without a node port. Only some pod networks enforce it."},
+		doc: "Let nobody but the ingress and the platform itself reach the API server, by a NetworkPolicy and without a node port. In a kind cluster kube-router enforces it, in others their own pod network must."},
 
 	{path: "git", kind: section, doc: "The Git repository that DAG files come from, on a server made for the run."},
 	{path: "git.kind", kind: text, enum: []string{"none", "ssh", "https"},

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/platform/addon"
 )
 
@@ -24,7 +25,12 @@ func addonsOf(h Handoff) []addon.Addon {
 	if shipsLogs(h.Run) {
 		all = append(all, logShipping(h))
 	}
-	return append(all, ingressAddons(h)...)
+	all = append(all, ingressAddons(h)...)
+	if h.Run.Ingress.NetworkPolicy && h.Run.Cluster.Kind == environment.KindKind {
+		// What enforces policies in a cluster of ours. In others it is their own business.
+		all = append(all, addon.Addon{Name: "policies"})
+	}
+	return all
 }
 
 // addonPlace keeps add-ons out of the platform's namespace: its checks look at

@@ -14,46 +14,37 @@ import (
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/environment"
-	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/kube"
 )
 
 // Why network-policy is not offered where the run file asks for it.
 const (
 	noPolicies     = "it was not found out whether the cluster's pod network enforces policies"
-	builtNetwork   = "the pod network of built node images enforces no policies"
 	openNetwork    = "the cluster's pod network was seen to let through what a policy forbids"
 	policiesWithin = 20 * time.Second // until an enforcing network has taken a policy up
 )
 
 // findPolicies claims network-policy where the run file asks for a policy and
-// the pod network enforces it, which no API tells: it is known of our own, and
-// found out by acting elsewhere.
+// something enforces it, which no API tells: it is found out by acting.
 func (u *up) findPolicies(ctx context.Context) error {
 	if !u.Run.Ingress.NetworkPolicy {
 		return nil
 	}
-	because := openNetwork
-	node, err := find(u.h.Images, NodeRef(u.Run), images.RoleNode)
-	if err == nil && node.Source == images.Built {
-		because = builtNetwork
-	} else {
-		var enforced bool
-		err := u.line.step("network policies", func(waiting func(string)) error {
-			ctx, cancel := context.WithTimeout(ctx, u.timeouts.Service)
-			defer cancel()
-			enforced, err = u.enforced(ctx, waiting)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if enforced {
-			u.h.Features = append(u.h.Features, conformance.FeatureNetworkPolicy)
-			slices.Sort(u.h.Features)
-		}
+	var enforced bool
+	err := u.line.step("network policies", func(waiting func(string)) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, u.timeouts.Service)
+		defer cancel()
+		enforced, err = u.enforced(ctx, waiting)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	u.h.NotOffered = notOffered(u.Run, u.h.Features, because)
+	if enforced {
+		u.h.Features = append(u.h.Features, conformance.FeatureNetworkPolicy)
+		slices.Sort(u.h.Features)
+	}
+	u.h.NotOffered = notOffered(u.Run, u.h.Features, openNetwork)
 	return nil
 }
 

@@ -65,6 +65,11 @@ func (b *Builder) buildModule(ctx context.Context, m *goModule, names []string, 
 		return err
 	}
 	defer os.RemoveAll(dir)
+	for i, r := range m.Replace {
+		if err := replaceIn(ctx, dir, r, filepath.Join(dir, fmt.Sprintf(".replaced-%d", i))); err != nil {
+			return fmt.Errorf("replace %s of Go module %s: %w", r.File, r.Module, err)
+		}
+	}
 	out := filepath.Join(dir, ".out")
 	if err := os.Mkdir(out, 0o755); err != nil {
 		return err
@@ -124,6 +129,13 @@ func (b *Builder) moduleSource(m *goModule) (map[string][]byte, error) {
 		}
 		files[to] = data
 	}
+	for _, r := range m.Replace {
+		data, err := fs.ReadFile(b.opts.Recipes, path.Join(goFolder, m.name, r.With))
+		if err != nil {
+			return nil, fmt.Errorf("read Go module %s: %w", m.name, err)
+		}
+		files[r.With] = data
+	}
 	if m.Source == "" {
 		return files, nil
 	}
@@ -151,16 +163,26 @@ func (b *Builder) moduleSource(m *goModule) (map[string][]byte, error) {
 	return files, nil
 }
 
+// ProjectDir is the clone of this project that the command runs in, by what the
+// go command says: programs of its own are built from it.
+func ProjectDir() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule).Output()
+	dir := strings.TrimSpace(string(out))
+	if err != nil || dir == "" {
+		return "", fmt.Errorf("find this project's source, which is needed to build its own programs: run from a clone of %s with Go on PATH", projectModule)
+	}
+	return dir, nil
+}
+
 // projectSource is the tree that this project's own programs are built from.
 func (b *Builder) projectSource() (fs.FS, error) {
 	b.sourceOnce.Do(func() {
 		if b.source = b.opts.Source; b.source != nil {
 			return
 		}
-		out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule).Output()
-		dir := strings.TrimSpace(string(out))
-		if err != nil || dir == "" {
-			b.sourceErr = fmt.Errorf("find this project's source, which is needed to build its own programs: run from a clone of %s with Go on PATH", projectModule)
+		dir, err := ProjectDir()
+		if err != nil {
+			b.sourceErr = err
 			return
 		}
 		b.source = os.DirFS(dir)
@@ -188,6 +210,33 @@ func (b *Builder) writeModule(m *goModule) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// replaceIn has the module in dir use a copy of a required module, at to, with
+// one file of its own. go.sum has told the original by then.
+func replaceIn(ctx context.Context, dir string, r moduleFile, to string) error {
+	original, err := downloadModule(ctx, dir, r.Module)
+	if err != nil {
+		return err
+	}
+	if err := os.CopyFS(to, os.DirFS(original.Dir)); err != nil {
+		return err
+	}
+	file := filepath.Join(to, filepath.FromSlash(r.File))
+	if _, err := os.Stat(file); err != nil {
+		return err // nothing would be replaced
+	}
+	data, err := os.ReadFile(filepath.Join(dir, r.With))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-replace", r.Module+"="+to)
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), "GOWORK=off")
+	return run(cmd, func(string) {})
 }
 
 // moveInto renames a finished file to its place, so that half a file is never there.

@@ -118,6 +118,9 @@ func (b *Builder) binaryHash(binary string) (string, error) {
 		s.add("tags", []byte(strings.Join(m.Tags, ",")))
 	}
 	s.add("package", []byte(m.Binaries[name]))
+	for _, r := range m.Replace {
+		s.add("replaced "+r.Module, []byte(r.File))
+	}
 	for _, file := range sortedKeys(files) {
 		s.add("file "+file, files[file])
 	}

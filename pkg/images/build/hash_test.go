@@ -34,6 +34,7 @@ func TestHashChangesWithWhatGoesIn(t *testing.T) {
 		{name: "shared script", file: "common/trim.sh", content: "false\n", changes: true},
 		{name: "module requirements", file: "go/tools/module.mod", content: "module example.com/tools\n\ngo 1.26\n", changes: true},
 		{name: "module sums", file: "go/tools/module.sum", content: "x v1 h1:=\n", changes: true},
+		{name: "file in a required module", file: "go/tools/build.yaml", content: "source: cmd/app\nbinaries: {app: .}\nreplace: [{module: example.com/m, file: a.go, with: module.sum}]\n", changes: true},
 		{name: "linker flags", file: "go/tools/build.yaml", content: "source: cmd/app\nldflags: -X a=b\nbinaries: {app: .}\n", changes: true},
 		{name: "another program of the module", file: "go/tools/build.yaml", content: "source: cmd/app\nbinaries: {app: ., b: ./b}\n"},
 		{name: "the project's own source", file: "cmd/app/main.go", content: "package main\n\n// x\n", inSource: true, changes: true},

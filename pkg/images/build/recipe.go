@@ -60,8 +60,17 @@ type goModule struct {
 	Tags     []string          `yaml:"tags"`     // build tags
 	Source   string            `yaml:"source"`   // folder of this project that is laid into the module
 	Binaries map[string]string `yaml:"binaries"` // name -> package
+	Replace  []moduleFile      `yaml:"replace"`
 
 	name string
+}
+
+// moduleFile is one file of a required Go module that another takes the place
+// of, where it would bring in what takes minutes and nobody uses.
+type moduleFile struct {
+	Module string `yaml:"module"` // path, at the version of module.mod
+	File   string `yaml:"file"`   // in the module
+	With   string `yaml:"with"`   // in the folder of build.yaml
 }
 
 const goFolder = "go"
@@ -79,6 +88,11 @@ func load(tree fs.FS) (map[string]*recipe, map[string]*goModule, error) {
 		m := &goModule{name: path.Base(path.Dir(file))}
 		errs = append(errs, decode(tree, file, m))
 		modules[m.name] = m
+		for _, r := range m.Replace {
+			if r.Module == "" || r.File == "" || r.With == "" {
+				errs = append(errs, fmt.Errorf("read %s: replace: %q needs module, file and with", file, r.Module))
+			}
+		}
 	}
 	files, err = fs.Glob(tree, "*/recipe.yaml")
 	errs = append(errs, err)
