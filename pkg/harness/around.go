@@ -76,7 +76,7 @@ func (s *Session) GoAround(ctx context.Context) (Around, error) {
 		return found, err
 	}
 	out, stderr, err := client.Exec(ctx, pod.Name, "around", []string{"python", "-c", goAround,
-		"http://" + found.Service + "/api/v2/version", "ingress." + stack.Ingress.Namespace}, nil)
+		"http://" + found.Service + stack.Release.APIPath + "/api/v2/version", "ingress." + stack.Ingress.Namespace}, nil)
 	if err != nil {
 		return found, fmt.Errorf("go around the ingress: %w: %s", err, strings.TrimSpace(stderr))
 	}

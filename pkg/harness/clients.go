@@ -55,7 +55,7 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 		if err != nil {
 			return nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
 		}
-		url = "http://" + address
+		url = "http://" + address + h.Release.APIPath
 	}
 	c.url = url
 	if c.airflow, err = connect(ctx, h, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {

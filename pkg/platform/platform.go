@@ -141,6 +141,7 @@ type Release struct {
 	Components []Component `json:"components"`
 	APIService string      `json:"apiService"` // service name of the API server
 	APIPort    int         `json:"apiPort"`
+	APIPath    string      `json:"apiPath,omitempty"` // of UI and API at that port; empty is the root
 	// DAGWriter is the component whose pods hold the DAG folder writable at
 	// DAGFolder; empty when DAG files cannot be changed while it runs.
 	DAGWriter string `json:"dagWriter,omitempty"`

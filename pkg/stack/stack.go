@@ -369,7 +369,9 @@ func (u *up) installPlatform(ctx context.Context) error {
 			return fmt.Errorf("install the platform: %w", err)
 		}
 		if u.spec.NodePort != 0 {
-			u.h.AirflowURL, err = airflowURL(u.cluster)
+			if u.h.AirflowURL, err = airflowURL(u.cluster); u.h.AirflowURL != "" {
+				u.h.AirflowURL += u.h.Release.APIPath
+			}
 		}
 		return err
 	})
