@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/airworthy/airworthy/internal/bench"
+	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
@@ -33,14 +34,20 @@ func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what a run would cost by hand, and compare the last one",
-		Long: `bench does by hand what a run does, with none of airworthy's short cuts: a
-cluster of a plain node image, the images loaded onto it, the platform
-installed, one DAG run of two task pods. That is the floor. The ideal of a run
-adds the processor time of all its further task pods, divided by the cores. The
-last run of e2e below --out is compared with both.
+		Long: `bench does by hand what a run of the same run file does, with none of airworthy's
+short cuts: a cluster of a plain node image, the images loaded onto it one after
+the other, the platform and its add-ons installed, one DAG run of two task pods.
+That is the floor. The services beside the cluster stand before anything of it is
+counted; an ACME server, which has to be told the node's address, is started
+between cluster and images, and not counted either.
 
-Only figures of one session on an idle machine can be compared.`,
+At rest the stack uses processor time too. The ideal of a run adds the processor
+time of all its further task pods, divided by what the stack at rest leaves of
+the cores. The last run of e2e below --out is compared with both.
+
+Only figures of one run file and one session on an idle machine can be compared.`,
 		Example: `  airworthy bench
+  airworthy bench -f environments/minimal.yaml
   airworthy bench -o json`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,13 +71,10 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	if err != nil {
 		return benchResult{}, err
 	}
-	if run.Cluster.Kind != environment.KindKind {
-		return benchResult{}, usageError(fmt.Errorf("bench makes a cluster of its own: use a run file with cluster.kind: kind"))
+	if err := benchable(run); err != nil {
+		return benchResult{}, err
 	}
 	run.Name, run.Cluster.Workers, run.Cluster.APIPort = benchName, 0, 0
-	// The floor is Airflow alone: what stands around it is no part of running a DAG.
-	run.Platform.DAGDelivery, run.Git.Kind = platform.DAGsMounted, "none"
-	run.Metrics.Kind, run.LogShipping.Kind, run.Ingress.Kind = "none", "none", "none"
 	m, err := a.engine(ctx)
 	if err != nil {
 		return benchResult{}, err
@@ -93,15 +97,18 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	}
 	view := a.view(nil)
 	defer view.Close()
-	a.stands(run.Name)
-	defer func() { err = errors.Join(err, a.removeBench(m)) }()
 	values, err := fileValues(ctx, run)
 	if err != nil {
 		return benchResult{}, err
 	}
-	spec := stack.NewSpec(run, values)
+	// What a bench that was killed left would be gone on with, in no time.
+	if err := a.removeBench(m); err != nil {
+		return benchResult{}, err
+	}
+	a.stands(run.Name)
+	defer func() { err = errors.Join(err, a.removeBench(m)) }()
 	floor, err := bench.Measure(ctx, bench.Options{
-		Run: run, Spec: spec, Images: all, Docker: m.docker, Engine: m.status, Progress: view,
+		Run: run, Values: values, Images: all, Docker: m.docker, Engine: m.status, Progress: view,
 	})
 	if err != nil {
 		return benchResult{}, err
@@ -112,6 +119,18 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 		r.Last, r.Ideal = &last, floor.Ideal(last.TaskPods, r.Cores)
 	}
 	return r, err
+}
+
+// benchable is a usage error where the bench cannot make what the run file
+// describes.
+func benchable(run config.Run) error {
+	switch {
+	case run.Cluster.Kind != environment.KindKind:
+		return usageError(errors.New("bench makes a cluster of its own: use a run file with cluster.kind: kind"))
+	case run.Platform.DAGDelivery == platform.DAGsBaked:
+		return usageError(errors.New("bench delivers a DAG of its own, which platform.dagDelivery: baked would need an image for: add --set platform.dagDelivery=mounted"))
+	}
+	return nil
 }
 
 // benchImages makes every image available before anything is measured.
@@ -143,12 +162,13 @@ func printBench(w io.Writer, r benchResult) {
 	f := r.Floor
 	fmt.Fprintf(w, "floor by hand: %.1fs = create %.1fs + load %.1fs + install %.1fs + DAG run %.1fs\n",
 		r.Total.Seconds(), f.Create.Seconds(), f.Load.Seconds(), f.Install.Seconds(), f.DAGRun.Seconds())
-	fmt.Fprintf(w, "one task pod: %.1fs of processor time; the platform at rest: %.2f cores\n", f.PodCPU.Seconds(), f.Idle)
+	fmt.Fprintf(w, "one task pod: %.1fs of processor time; the stack at rest: %.2f of %d cores\n", f.PodCPU.Seconds(), f.Idle, r.Cores)
 	if r.Last == nil {
 		fmt.Fprintln(w, "no run of `airworthy e2e` to compare with")
 		return
 	}
-	fmt.Fprintf(w, "ideal of the last run: %.1fs, with %d task pods on %d cores\n", r.Ideal.Seconds(), r.Last.TaskPods, r.Cores)
+	fmt.Fprintf(w, "ideal of the last run: %.1fs, with %d task pods on the %.2f cores that the stack at rest leaves\n",
+		r.Ideal.Seconds(), r.Last.TaskPods, f.Free(r.Cores))
 	fmt.Fprintf(w, "last run: %.1fs, %.2f x the floor, %.2f x the ideal (%s)\n",
 		r.Last.Took.Seconds(), r.Last.Took.Seconds()/r.Total.Seconds(), r.Last.Took.Seconds()/r.Ideal.Seconds(), r.Last.Dir)
 }

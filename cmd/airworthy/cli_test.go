@@ -75,6 +75,10 @@ func TestMistakesAreUsageErrors(t *testing.T) {
 		{"directory not there", "", []string{"report", "out/absent"}, []string{"out/absent is not there"}},
 		{"no stack stands", "", []string{"test"}, []string{"no stack stands: bring one up with `airworthy up`"}},
 		{"that stack does not stand", "", []string{"test", "gone"}, []string{"airworthy up"}},
+		{"bench of DAG files in the image", "platform: {dagDelivery: baked}\napiVersion: airworthy.dev/v1alpha1\n", []string{"bench", "-f", "run.yaml"},
+			[]string{"platform.dagDelivery: baked", "--set platform.dagDelivery=mounted"}},
+		{"bench of a cluster that is not ours", "cluster: {kind: existing, kubeconfig: run.yaml}\napiVersion: airworthy.dev/v1alpha1\n",
+			[]string{"bench", "-f", "run.yaml"}, []string{"use a run file with cluster.kind: kind"}},
 		{"name and all", "", []string{"down", "one", "--all"}, []string{"give a name or --all, not both"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

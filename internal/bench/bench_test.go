@@ -9,18 +9,25 @@ import (
 )
 
 func TestIdeal(t *testing.T) {
-	f := Floor{Create: 12 * time.Second, Load: 23 * time.Second, Install: 44 * time.Second, DAGRun: 14 * time.Second, PodCPU: 5 * time.Second}
 	for _, tc := range []struct {
 		name        string
 		pods, cores int
+		idle        float64
 		want        time.Duration
 	}{
-		{"no more than the bench's own", 2, 2, 93 * time.Second},
-		{"nothing recorded", 0, 2, 93 * time.Second},
-		{"twenty more on two cores", 22, 2, 143 * time.Second},
-		{"cores unknown", 4, 0, 103 * time.Second},
+		{"no more than the bench's own", 2, 2, 0.75, 93 * time.Second},
+		{"nothing recorded", 0, 2, 0.75, 93 * time.Second},
+		{"twenty more on two whole cores", 22, 2, 0, 143 * time.Second},
+		{"twenty more on what the stack leaves of two cores", 22, 2, 0.75, 173 * time.Second},
+		{"the stack leaves less than half a core", 22, 2, 1.75, 293 * time.Second},
+		{"the stack takes more than there is", 22, 2, 2.5, 293 * time.Second},
+		{"cores unknown", 4, 0, 0, 103 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			f := Floor{
+				Create: 12 * time.Second, Load: 23 * time.Second, Install: 44 * time.Second, DAGRun: 14 * time.Second,
+				PodCPU: 5 * time.Second, Idle: tc.idle,
+			}
 			if got := f.Ideal(tc.pods, tc.cores); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}

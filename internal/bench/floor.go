@@ -1,12 +1,12 @@
 // Package bench measures what a run would cost by hand, as the floor that
 // airworthy's own runs are held against: a cluster made of a plain node image,
-// the images loaded onto its node, the platform installed, one DAG run of two
-// task pods. None of airworthy's own short cuts is taken.
+// the images loaded onto its node, the platform and its add-ons installed, one DAG
+// run of two task pods. None of airworthy's own short cuts is taken, and the
+// services beside the cluster stand before the clock starts.
 package bench
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -22,9 +22,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/engine"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
-	"github.com/airworthy/airworthy/pkg/platform"
-	"github.com/airworthy/airworthy/pkg/service"
-	"github.com/airworthy/airworthy/pkg/service/minio"
+	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/stack"
 )
 
@@ -34,14 +32,14 @@ const DAG = "bench_two_tasks"
 //go:embed bench_two_tasks.py
 var dagFile string
 
-// idle is how long the installed platform is watched doing nothing, to know
-// what it costs by itself: time is what is measured here.
+// idle is how long the installed stack is watched doing nothing, to know what
+// it costs by itself: time is what is measured here.
 const idle = 10 * time.Second
 
 // Options of Measure.
 type Options struct {
 	Run      config.Run // Name names the stack that is made and removed
-	Spec     platform.Spec
+	Values   stack.Values
 	Images   []images.Resolution // of every image, present in the engine
 	Docker   *client.Client
 	Engine   engine.Status
@@ -52,11 +50,12 @@ type Options struct {
 type Floor struct {
 	Create  time.Duration `json:"create"`  // cluster, until its node is ready
 	Load    time.Duration `json:"load"`    // images onto the node
-	Install time.Duration `json:"install"` // platform, until every component is ready
+	Install time.Duration `json:"install"` // platform and add-ons, until every component is ready
 	DAGRun  time.Duration `json:"dagRun"`  // from the DAG's appearance to the end of its run
 
-	// PodCPU is the processor time of one task pod, with what the platform
-	// spends on it; Idle is what the platform takes for every second of doing nothing.
+	// PodCPU is the processor time of one task pod, with what the stack spends on
+	// it; Idle is what the whole stack, services beside the cluster included, takes
+	// for every second of doing nothing.
 	PodCPU time.Duration `json:"podCPU"`
 	Idle   float64       `json:"idle"` // cores
 }
@@ -67,114 +66,75 @@ func (f Floor) Total() time.Duration { return f.Create + f.Load + f.Install + f.
 // taskPods is how many task pods the bench's DAG run has.
 const taskPods = 2
 
+// Free is what the stack at rest leaves of so many cores. Half a core is left at
+// least: work would go on, however slowly, where the stack alone takes them all.
+func (f Floor) Free(cores int) float64 { return max(0.5, float64(max(1, cores))-f.Idle) }
+
 // Ideal is the least that a run with so many task pods can take on so many
-// cores: the floor, and the processor time of all further task pods.
+// cores: the floor, and the processor time of all further task pods on what the
+// stack at rest leaves of the cores.
 func (f Floor) Ideal(pods, cores int) time.Duration {
 	further := max(0, pods-taskPods)
-	return f.Total() + time.Duration(further)*f.PodCPU/time.Duration(max(1, cores))
+	return f.Total() + time.Duration(float64(further)*float64(f.PodCPU)/f.Free(cores))
 }
 
 // Measure does by hand what a run does, once. Whoever calls removes the stack
 // Options.Run.Name, whatever the outcome.
 func Measure(ctx context.Context, o Options) (Floor, error) {
 	var f Floor
-	step := func(name string, into *time.Duration, do func() error) error {
-		end := o.Progress.Step(name)
-		began := time.Now()
-		err := do()
-		if into != nil {
-			*into = time.Since(began)
-		}
-		end(err)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		return nil
-	}
-	spec := o.Spec
-	spec.DAGs = map[string]string{DAG + ".py": dagFile}
-	spec.NodePort = environment.APINodePort
-	// The services stand before the clock starts: by hand they are there already.
-	if err := step("services", nil, func() error { return o.services(ctx, &spec) }); err != nil {
-		return f, err
-	}
-	var c environment.Cluster
-	err := step("create the cluster", &f.Create, func() (err error) { c, err = o.create(ctx); return err })
+	hand, err := stack.NewByHand(ctx, stack.Options{
+		Run: o.Run, Docker: o.Docker, Engine: o.Engine, Progress: o.Progress, Values: o.Values,
+	}, o.Images, map[string]string{DAG + ".py": dagFile})
 	if err != nil {
 		return f, err
 	}
-	if err := step("load the images", &f.Load, func() error { return o.load(ctx) }); err != nil {
-		return f, err
+	for _, part := range []struct {
+		into *time.Duration // nil: it is not counted
+		do   func(context.Context) error
+	}{
+		// By hand the services are there already. The ACME server has to be told
+		// the node's address, and comes as soon as there is one.
+		{nil, hand.Services},
+		{&f.Create, hand.Cluster},
+		{nil, hand.ServicesAfter},
+		{&f.Load, o.load},
+		{&f.Install, hand.Install},
+	} {
+		if err := timed(ctx, part.into, part.do); err != nil {
+			return f, err
+		}
 	}
-	adapter, err := stack.AdapterOf(o.Run)
-	if err != nil {
-		return f, err
-	}
-	if err := step("install the platform", &f.Install, func() error {
-		_, err := adapter.Install(ctx, c.REST(), spec, o.Run.Timeouts.Scaled().Install, func(step, waitingFor string) {
-			o.Progress.Waiting("install the platform", step+": "+waitingFor)
-		})
-		return err
-	}); err != nil {
-		return f, err
-	}
-	return f, o.dagRun(ctx, c, spec, &f, step)
+	return f, o.dagRun(ctx, hand.Stack(), &f)
 }
 
-// services starts what the platform needs beside the cluster.
-func (o Options) services(ctx context.Context, spec *platform.Spec) error {
-	if _, err := environment.EnsureNetwork(ctx, o.Docker, o.Run.Name); err != nil {
-		return err
+// timed says how long a part took.
+func timed(ctx context.Context, into *time.Duration, do func(context.Context) error) error {
+	began := time.Now()
+	err := do(ctx)
+	if into != nil {
+		*into = time.Since(began)
 	}
-	place := func(part string) service.Placement {
-		return service.Placement{
-			Network: environment.Name(o.Run.Name), Name: environment.Name(o.Run.Name) + "-" + part,
-			Labels: map[string]string{environment.LabelStack: o.Run.Name, environment.LabelPart: part},
-		}
-	}
-	image, err := o.local(images.Ref(o.Run.Database.Image), images.RoleService)
+	return err
+}
+
+// step shows a part that the stack does not know of.
+func (o Options) step(ctx context.Context, name string, do func(context.Context) error) error {
+	end := o.Progress.Step(name)
+	err := do(ctx)
+	end(err)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	kind := spec.Database.Kind
-	db, err := stack.RunDatabase(ctx, kind, image, place(kind), spec.Database.Endpoint, rand.Text())
-	if err != nil {
-		return err
-	}
-	spec.Database.Endpoint = db.Endpoint()
-	if o.Run.ObjectStorage.Kind != "minio" {
-		return nil
-	}
-	if image, err = o.local(images.Ref(o.Run.ObjectStorage.Image), images.RoleService); err != nil {
-		return err
-	}
-	e := spec.ObjectStorage
-	objects, err := minio.Run(ctx, image, place("minio"), minio.WithRoot("bench-root", e.Secret),
-		minio.WithBucket(e.Bucket), minio.WithUser(e.User, e.Secret))
-	if err != nil {
-		return err
-	}
-	spec.ObjectStorage = objects.Endpoint()
 	return nil
 }
 
-// create makes a cluster of the plain node image.
-func (o Options) create(ctx context.Context) (environment.Cluster, error) {
-	node, err := o.local(stack.NodeRef(o.Run), images.RoleNode)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().Cluster)
-	defer cancel()
-	return environment.Up(ctx, environment.Options{
-		Kind: environment.KindKind, Stack: o.Run.Name, Docker: o.Docker, NodeImage: node,
-		CgroupV1: o.Engine.CgroupV1, NoSysResource: o.Engine.RestrictOOMScoreAdj,
-		Progress: func(line string) { o.Progress.Waiting("create the cluster", line) },
-	})
+// load puts the images of platform and add-ons onto the node, one after the
+// other, as kind's own command does.
+func (o Options) load(ctx context.Context) error {
+	return o.step(ctx, "load the images", o.loadAll)
 }
 
-// load puts the platform's images onto the node as kind's own command does.
-func (o Options) load(ctx context.Context) error {
+func (o Options) loadAll(ctx context.Context) error {
 	nodes, err := cluster.NewProvider(cluster.ProviderWithDocker()).ListInternalNodes(environment.Name(o.Run.Name))
 	if err != nil {
 		return fmt.Errorf("list nodes: %w", err)
@@ -211,24 +171,21 @@ func (o Options) load(ctx context.Context) error {
 }
 
 // dagRun runs the DAG once, and says what that cost beyond doing nothing.
-func (o Options) dagRun(ctx context.Context, c environment.Cluster, spec platform.Spec, f *Floor, step func(string, *time.Duration, func() error) error) error {
+func (o Options) dagRun(ctx context.Context, made *stack.Stack, f *Floor) error {
 	const every = 250 * time.Millisecond
-	reacher, ok := c.(environment.HostReacher)
-	if !ok {
-		return errors.New("the cluster publishes no address on this machine")
-	}
-	address, ok := reacher.HostAddress(environment.APINodePort)
-	if !ok {
-		return errors.New("the cluster does not publish the API's port on this machine")
-	}
-	within, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().Observe)
-	defer cancel()
-	api, err := airflow.Connect(within, airflow.Options{URL: "http://" + address, User: spec.AdminUser, Password: spec.AdminPassword}, every)
+	url, closing, err := apiURL(ctx, made)
 	if err != nil {
 		return err
 	}
-	var before, after time.Duration
-	runOnce := func() error {
+	defer closing()
+	within, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().Observe)
+	defer cancel()
+	h := made.Handoff
+	api, err := airflow.Connect(within, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword}, every)
+	if err != nil {
+		return err
+	}
+	runOnce := func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().DAGRun)
 		defer cancel()
 		if _, err := airflow.WaitDAG(ctx, api, DAG, every); err != nil {
@@ -246,26 +203,46 @@ func (o Options) dagRun(ctx context.Context, c environment.Cluster, spec platfor
 		}
 		return err
 	}
-	if before, err = o.nodeCPU(ctx); err != nil {
+	before, err := o.stackCPU(ctx)
+	if err != nil {
 		return err
 	}
-	if err := step("one DAG run", &f.DAGRun, runOnce); err != nil {
+	if err := o.step(ctx, "one DAG run", func(ctx context.Context) error { return timed(ctx, &f.DAGRun, runOnce) }); err != nil {
 		return err
 	}
-	if after, err = o.nodeCPU(ctx); err != nil {
+	after, err := o.stackCPU(ctx)
+	if err != nil {
 		return err
 	}
 	used := after - before
-	if err := step("the platform at rest", nil, func() error { return o.rest(ctx, f) }); err != nil {
+	if err := o.step(ctx, "the stack at rest", func(ctx context.Context) error { return o.rest(ctx, f) }); err != nil {
 		return err
 	}
 	f.PodCPU = max(0, used-time.Duration(f.Idle*float64(f.DAGRun))) / taskPods
 	return nil
 }
 
-// rest watches the platform doing nothing.
+// apiURL is where this machine reaches Airflow's API: by a forwarded port where
+// a network policy keeps the stack from having a node port for it.
+func apiURL(ctx context.Context, made *stack.Stack) (string, func(), error) {
+	h := made.Handoff
+	if h.AirflowURL != "" {
+		return h.AirflowURL, func() {}, nil
+	}
+	cluster, err := kube.New(made.Cluster.REST(), h.Release.Namespace)
+	if err != nil {
+		return "", nil, err
+	}
+	address, closing, err := cluster.Relay(ctx, h.Release.APIService, h.Release.APIPort)
+	if err != nil {
+		return "", nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
+	}
+	return "http://" + address + h.Release.APIPath, closing, nil
+}
+
+// rest watches the stack doing nothing.
 func (o Options) rest(ctx context.Context, f *Floor) error {
-	before, err := o.nodeCPU(ctx)
+	before, err := o.stackCPU(ctx)
 	if err != nil {
 		return err
 	}
@@ -276,16 +253,33 @@ func (o Options) rest(ctx context.Context, f *Floor) error {
 		return context.Cause(ctx)
 	case <-t.C:
 	}
-	after, err := o.nodeCPU(ctx)
-	f.Idle = (after - before).Seconds() / idle.Seconds()
+	after, err := o.stackCPU(ctx)
+	f.Idle = max(0, (after-before).Seconds()/idle.Seconds())
 	return err
 }
 
-// nodeCPU is the processor time that the node, pods included, has used so far.
-func (o Options) nodeCPU(ctx context.Context) (time.Duration, error) {
-	answer, err := o.Docker.ContainerStats(ctx, environment.Name(o.Run.Name)+"-control-plane", client.ContainerStatsOptions{})
+// stackCPU is the processor time that the stack has used so far: the node, pods
+// included, and the services beside it.
+func (o Options) stackCPU(ctx context.Context) (time.Duration, error) {
+	stands, err := environment.Leftovers(ctx, o.Docker, o.Run.Name)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the node's processor time: %w", err)
+		return 0, err
+	}
+	var sum time.Duration
+	for _, name := range stands.Containers {
+		used, err := o.containerCPU(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+func (o Options) containerCPU(ctx context.Context, name string) (time.Duration, error) {
+	answer, err := o.Docker.ContainerStats(ctx, name, client.ContainerStatsOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("ask for the processor time of %s: %w", name, err)
 	}
 	defer answer.Body.Close()
 	var s struct {
@@ -296,17 +290,7 @@ func (o Options) nodeCPU(ctx context.Context) (time.Duration, error) {
 		} `json:"cpu_stats"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil {
-		return 0, fmt.Errorf("read the node's processor time: %w", err)
+		return 0, fmt.Errorf("read the processor time of %s: %w", name, err)
 	}
 	return time.Duration(s.CPU.Usage.Total), nil
-}
-
-// local is the name of an image in the engine.
-func (o Options) local(ref images.Ref, role images.Role) (string, error) {
-	for _, r := range o.Images {
-		if r.Ref == ref && r.Role == role {
-			return r.Local, nil
-		}
-	}
-	return "", fmt.Errorf("image %s (%s) was not made available", ref, role)
 }

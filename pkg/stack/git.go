@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/airworthy/airworthy/dags"
 	"github.com/airworthy/airworthy/pkg/gitrepo"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/platform"
@@ -42,7 +41,7 @@ func (u *up) upGit(ctx context.Context) func(func(string)) error {
 			return err
 		}
 		files := map[string]string{"README.md": "DAG files that airworthy certifies platforms with.\n"}
-		for name, content := range dags.Files() {
+		for name, content := range u.files {
 			files[path.Join(u.Run.Git.SubPath, name)] = content
 		}
 		if _, err := repo.Commit(ctx, gitrepo.Main, "DAG files", gitrepo.Change{Write: files}); err != nil {

@@ -39,6 +39,12 @@ func (u *up) ground(ctx context.Context) error {
 		}
 		return u.line.step("acme", u.upACME(ctx))
 	})
+	u.startServices(ctx, group)
+	return group.Wait()
+}
+
+// startServices starts those that need no cluster, but for the log store.
+func (u *up) startServices(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return u.line.step("database", u.upDatabase(ctx)) })
 	if u.Run.ObjectStorage.Kind == "minio" {
 		group.Go(func() error { return u.line.step("object storage", u.upObjectStorage(ctx)) })
@@ -46,7 +52,6 @@ func (u *up) ground(ctx context.Context) error {
 	if u.Run.Git.Kind != "none" {
 		group.Go(func() error { return u.line.step("git server", u.upGit(ctx)) })
 	}
-	return group.Wait()
 }
 
 func (u *up) upCluster(ctx context.Context) func(func(string)) error {
@@ -94,7 +99,7 @@ func (u *up) upDatabase(ctx context.Context) func(func(string)) error {
 		}
 		kind := u.Run.Database.Kind
 		waiting(kind + " to answer")
-		handle, err := RunDatabase(ctx, kind, image.Local, u.placement(kind), u.h.Database, u.h.DatabaseAdmin.Secret)
+		handle, err := runDatabase(ctx, kind, image.Local, u.placement(kind), u.h.Database, u.h.DatabaseAdmin.Secret)
 		if err != nil {
 			return fmt.Errorf("start the database: %w", err)
 		}
@@ -103,15 +108,15 @@ func (u *up) upDatabase(ctx context.Context) func(func(string)) error {
 	}
 }
 
-// DatabaseHandle is a started database.
-type DatabaseHandle interface {
+// databaseHandle is a started database.
+type databaseHandle interface {
 	service.Handle
 	Admin() service.Endpoint // the same with the credentials of the administrator
 }
 
-// RunDatabase starts a database of a kind for the user, password and database
+// runDatabase starts a database of a kind for the user, password and database
 // of an endpoint, and with that password for the administrator.
-func RunDatabase(ctx context.Context, kind, image string, place service.Placement, e service.Endpoint, admin string) (DatabaseHandle, error) {
+func runDatabase(ctx context.Context, kind, image string, place service.Placement, e service.Endpoint, admin string) (databaseHandle, error) {
 	switch kind {
 	case platform.DatabasePostgres:
 		return postgres.Run(ctx, image, place, postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database), postgres.WithAdmin(admin))

@@ -24,8 +24,8 @@ const (
 	databaseIs     = "airflow"
 )
 
-// AdapterOf gives the adapter that a run file names.
-func AdapterOf(run config.Run) (platform.Adapter, error) {
+// adapterOf gives the adapter that a run file names.
+func adapterOf(run config.Run) (platform.Adapter, error) {
 	switch run.Platform.Adapter {
 	case "reference":
 		return reference.New(), nil

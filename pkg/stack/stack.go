@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
+	"github.com/airworthy/airworthy/dags"
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/engine"
@@ -55,7 +56,7 @@ type Stack struct {
 // has a timeout of the run file too. When Up fails, it removes what it made
 // unless Keep is set.
 func Up(ctx context.Context, o Options) (_ *Stack, err error) {
-	u := &up{Options: o, line: &timeline{next: o.Progress}, path: HandoffPath(o.State, o.Run.Name), timeouts: o.Run.Timeouts.Scaled()}
+	u := newUp(o, dags.Files())
 	defer func() { err = errors.Join(err, u.writeTimeline()) }()
 
 	standing, why := u.standing(ctx)
@@ -92,6 +93,7 @@ type up struct {
 	line     *timeline
 	path     string
 	timeouts config.Timeouts
+	files    map[string]string // DAG files by name
 
 	h         Handoff
 	spec      platform.Spec
@@ -99,6 +101,13 @@ type up struct {
 	cluster   environment.Cluster
 	recording *Recording
 	logs      *logStore // nil where no logs are shipped
+}
+
+func newUp(o Options, files map[string]string) *up {
+	return &up{
+		Options: o, line: &timeline{next: o.Progress}, path: HandoffPath(o.State, o.Run.Name),
+		timeouts: o.Run.Timeouts.Scaled(), files: files,
+	}
 }
 
 // make is the whole set-up, in order.
@@ -151,15 +160,11 @@ func newHandoff(run config.Run, values Values) Handoff {
 	}
 }
 
-// NewSpec says what the platform of a run file shall be, with secrets made for
-// it and placeholders for the addresses of services.
-func NewSpec(run config.Run, values Values) platform.Spec { return specOf(newHandoff(run, values)) }
-
 // Render says what a run file would install, with no cluster. Addresses are
 // placeholders, and the secrets are used for nothing else.
 func Render(ctx context.Context, run config.Run, values Values) (platform.Plan, []addon.Plan, error) {
 	h := newHandoff(run, values)
-	adapter, err := AdapterOf(run)
+	adapter, err := adapterOf(run)
 	if err != nil {
 		return platform.Plan{}, nil, err
 	}
@@ -179,10 +184,10 @@ func (u *up) plan(ctx context.Context) error {
 			}
 		}
 		var err error
-		if u.adapter, err = AdapterOf(u.Run); err != nil {
+		if u.adapter, err = adapterOf(u.Run); err != nil {
 			return err
 		}
-		u.h.Plan, err = u.adapter.Plan(ctx, specOf(u.h))
+		u.h.Plan, err = u.adapter.Plan(ctx, u.wanted())
 		if err != nil {
 			return fmt.Errorf("render the platform: %w", err)
 		}
@@ -193,6 +198,13 @@ func (u *up) plan(ctx context.Context) error {
 		}
 		return u.keepPlan()
 	})
+}
+
+// wanted is the platform as far as the addresses of its services are known.
+func (u *up) wanted() platform.Spec {
+	spec := specOf(u.h)
+	spec.DAGs = u.files
+	return spec
 }
 
 // features are what the platform claims, and what the stack can do beside it.
@@ -353,7 +365,7 @@ func (u *up) installAddon(ctx context.Context, a addon.Addon) error {
 
 func (u *up) installPlatform(ctx context.Context) error {
 	return u.line.step("platform", func(waiting func(string)) error {
-		u.spec = specOf(u.h)
+		u.spec = u.wanted()
 		var err error
 		// Rendered again: the services have addresses now.
 		if u.h.Plan, err = u.adapter.Plan(ctx, u.spec); err != nil {
@@ -401,7 +413,7 @@ func (u *up) writeTimeline() error {
 // Reinstall changes a standing platform: what change does to the specification
 // that the stack was made with is installed over it.
 func Reinstall(ctx context.Context, cfg *rest.Config, h Handoff, change func(*platform.Spec), progress platform.Progress) (platform.Release, error) {
-	adapter, err := AdapterOf(h.Run)
+	adapter, err := adapterOf(h.Run)
 	if err != nil {
 		return platform.Release{}, err
 	}
@@ -482,7 +494,7 @@ func uninstall(ctx context.Context, h Handoff) error {
 	if err != nil {
 		return fmt.Errorf("reach the cluster of stack %s: %w", h.Name, err)
 	}
-	adapter, err := AdapterOf(h.Run)
+	adapter, err := adapterOf(h.Run)
 	if err != nil {
 		return err
 	}
