@@ -43,9 +43,10 @@ between cluster and images, and not counted either.
 
 At rest the stack uses processor time too. The ideal of a run adds the processor
 time of all its further task pods, divided by what the stack at rest leaves of
-the cores. The last run of e2e below --out is compared with both.
+the cores. The last run of e2e of a stack of that name below --out is compared
+with both.
 
-Only figures of one run file and one session on an idle machine can be compared.`,
+Only figures of one session on an idle machine can be compared.`,
 		Example: `  airworthy bench
   airworthy bench -f environments/minimal.yaml
   airworthy bench -o json`,
@@ -74,6 +75,7 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 	if err := benchable(run); err != nil {
 		return benchResult{}, err
 	}
+	benched := run.Name
 	run.Name, run.Cluster.Workers, run.Cluster.APIPort = benchName, 0, 0
 	m, err := a.engine(ctx)
 	if err != nil {
@@ -114,7 +116,7 @@ func (a *app) bench(ctx context.Context) (_ benchResult, err error) {
 		return benchResult{}, err
 	}
 	r := benchResult{Floor: floor, Total: floor.Total(), Cores: m.status.CPUs}
-	last, ok, err := bench.FindLast(a.outDir)
+	last, ok, err := bench.FindLast(a.outDir, benched)
 	if ok {
 		r.Last, r.Ideal = &last, floor.Ideal(last.TaskPods, r.Cores)
 	}

@@ -47,11 +47,15 @@ func TestFindLast(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, ok, err := FindLast(out); ok || err != nil {
+	if _, ok, err := FindLast(out, "one"); ok || err != nil {
 		t.Errorf("of nothing: got %t, %v", ok, err)
 	}
 	write("old/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T10:00:00Z","timings":{"total":1000000000}}`)
 	write("new/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T11:00:00Z","timings":{"total":2000000000}}`)
+	write("other/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T13:00:00Z","timings":{"total":4000000000}}`)
+	for dir, name := range map[string]string{"old": "one", "new": "one", "part": "one", "other": "another"} {
+		write(dir+"/run.json", `{"name":"`+name+`"}`)
+	}
 	write("part/facts.json", `{"command":["airworthy","test"],"started":"2026-01-01T12:00:00Z","timings":{"total":3000000000}}`)
 	write("new/cluster/objects/pods.jsonl", strings.Join([]string{
 		`{"uid":"1","labels":{"dag_id":"fan_out"}}`,
@@ -62,7 +66,7 @@ func TestFindLast(t *testing.T) {
 		`{"uid":"4","labels":{"dag_id":"retries"},"started":"2026-01-01T11:00:07Z"}`,
 		`{"uid":"5","lab`,
 	}, "\n"))
-	got, ok, err := FindLast(out)
+	got, ok, err := FindLast(out, "one")
 	want := LastRun{Dir: filepath.Join(out, "new"), Took: 2 * time.Second, TaskPods: 2}
 	if !ok || err != nil || got != want {
 		t.Errorf("got %+v, %t, %v, want %+v", got, ok, err, want)

@@ -25,9 +25,9 @@ type LastRun struct {
 	TaskPods int           `json:"taskPods"`
 }
 
-// FindLast finds the latest run of `airworthy e2e` below out, and false when
-// there is none.
-func FindLast(out string) (LastRun, bool, error) {
+// FindLast finds the latest run of `airworthy e2e` below out that had a stack of
+// that name, and false when there is none.
+func FindLast(out, name string) (LastRun, bool, error) {
 	files, err := filepath.Glob(filepath.Join(out, "*", string(evidence.FactsFile)))
 	if err != nil {
 		return LastRun{}, false, fmt.Errorf("look for runs: %w", err)
@@ -44,6 +44,15 @@ func FindLast(out string) (LastRun, bool, error) {
 			return LastRun{}, false, err
 		}
 		if len(facts.Command) < 2 || facts.Command[1] != "e2e" || !facts.Started.After(began) {
+			continue
+		}
+		var run struct {
+			Name string `json:"name"`
+		}
+		if err := dir.ReadJSON(evidence.RunFile, &run); err != nil {
+			return LastRun{}, false, err
+		}
+		if run.Name != name {
 			continue
 		}
 		began = facts.Started
