@@ -68,14 +68,14 @@ var (
 	}
 	IngressBasePath = Check{
 		ID: "ingress.base_path", Title: "serves UI and API below the base path, and its links stay there",
-		Level: Extended, Requires: []Feature{FeatureIngress, FeatureBasePath},
+		Level: Core, Requires: []Feature{FeatureIngress, FeatureBasePath},
 		Sources: []string{"Airflow documentation: Running Airflow behind a reverse proxy"},
 		Since:   firstVersion,
 		Why:     "Links and scripts that forget the path lead to another application of the same host.",
 	}
 	IngressNotAround = Check{
 		ID: "ingress.not_around", Title: "lets no pod of another namespace reach the API server around the ingress",
-		Level: Extended, Requires: []Feature{FeatureIngress, FeatureNetworkPolicy},
+		Level: Core, Requires: []Feature{FeatureIngress, FeatureNetworkPolicy},
 		Sources: []string{"Kubernetes documentation: Network Policies"},
 		Since:   firstVersion,
 		Why:     "TLS, limits and access rules of the ingress protect nothing where every pod of the cluster finds the API server in the clear beside it.",
