@@ -60,16 +60,23 @@ func valuesReader(ctx context.Context) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	dir, err := imagebuild.ProjectDir()
+	// bin/ lies in the clone; else it is looked for where the command runs.
+	dir, err := imagebuild.ProjectDir(filepath.Dir(file))
+	if err != nil {
+		dir, err = imagebuild.ProjectDir("")
+	}
 	if err != nil {
 		return "", fmt.Errorf("read platform.valuesFiles: there is no %s beside airworthy: %w", name, err)
 	}
 	fmt.Fprintln(os.Stderr, "airworthy: compiling "+name+", which reads platform.valuesFiles: once, and for some minutes on a new machine")
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", file, ".")
+	// Under another name first: two runs may want it at once, and one may be stopped.
+	half := fmt.Sprintf("%s.%d", file, os.Getpid())
+	defer os.Remove(half)
+	cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", half, ".")
 	cmd.Dir = filepath.Join(dir, "cmd", name)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("compile %s in %s: %w\n%s", name, cmd.Dir, err, bytes.TrimSpace(said))
 	}
-	return file, nil
+	return file, os.Rename(half, file)
 }

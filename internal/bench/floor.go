@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -33,8 +34,12 @@ const DAG = "bench_two_tasks"
 var dagFile string
 
 // idle is how long the installed stack is watched doing nothing, to know what
-// it costs by itself: time is what is measured here.
-const idle = 10 * time.Second
+// it costs by itself: time is what is measured here. steady is how far two such
+// looks may lie apart, in cores.
+const (
+	idle   = 10 * time.Second
+	steady = 0.1
+)
 
 // Options of Measure.
 type Options struct {
@@ -250,8 +255,24 @@ func apiURL(ctx context.Context, made *stack.Stack) (string, func(), error) {
 	return "http://" + address + h.Release.APIPath, closing, nil
 }
 
-// rest watches the stack doing nothing.
+// rest watches the stack doing nothing, until two looks in a row say the same:
+// for a while after its start it is busy with that.
 func (o Options) rest(ctx context.Context, f *Floor) error {
+	ctx, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().Service)
+	defer cancel()
+	for before := -1.0; ; before = f.Idle {
+		if err := o.look(ctx, f); err != nil {
+			return err
+		}
+		if before >= 0 && math.Abs(before-f.Idle) <= steady {
+			return nil
+		}
+		o.Progress.Waiting("the stack at rest", fmt.Sprintf("it takes %.2f cores", f.Idle))
+	}
+}
+
+// look measures what the stack takes at the moment.
+func (o Options) look(ctx context.Context, f *Floor) error {
 	before, err := o.stackCPU(ctx)
 	if err != nil {
 		return err
@@ -260,7 +281,7 @@ func (o Options) rest(ctx context.Context, f *Floor) error {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("it never came to rest, and takes %.2f cores: %w", f.Idle, context.Cause(ctx))
 	case <-t.C:
 	}
 	after, err := o.stackCPU(ctx)

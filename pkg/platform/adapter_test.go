@@ -43,3 +43,11 @@ func TestDatabaseURLsOfAPooledPlatform(t *testing.T) {
 		}
 	}
 }
+
+func TestBasePath(t *testing.T) {
+	for path, want := range map[string]string{"": "", "/": "", "/airflow": "/airflow", "/airflow/": "/airflow"} {
+		if got := (platform.IngressSpec{Path: path}).BasePath(); got != want {
+			t.Errorf("of %q: got %q, want %q", path, got, want)
+		}
+	}
+}

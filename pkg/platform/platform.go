@@ -5,6 +5,7 @@ package platform
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -92,6 +93,9 @@ type IngressSpec struct {
 	Namespace string
 	Pods      map[string]string // labels
 }
+
+// BasePath is what comes before every path of UI and API: empty, or /name.
+func (i IngressSpec) BasePath() string { return strings.TrimSuffix(i.Path, "/") }
 
 // Reached is where an ingress is reached from this machine.
 type Reached struct {

@@ -21,7 +21,7 @@ import (
 const (
 	noPolicies     = "it was not found out whether the cluster's pod network enforces policies"
 	openNetwork    = "the cluster's pod network was seen to let through what a policy forbids"
-	policiesWithin = 20 * time.Second // until an enforcing network has taken a policy up
+	policiesWithin = 20 * time.Second // until a network that enforces policies, if it does, has taken one up
 )
 
 // findPolicies claims network-policy where the run file asks for a policy and
@@ -39,6 +39,9 @@ func (u *up) findPolicies(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if !enforced && u.Run.Cluster.Kind == environment.KindKind {
+		return errors.New("enforce network policies: kube-router is there for it, and a pod that a policy forbids is still reached: its log is that of the pod of daemonset/policies")
 	}
 	if enforced {
 		u.h.Features = append(u.h.Features, conformance.FeatureNetworkPolicy)
@@ -115,7 +118,11 @@ func (u *up) enforced(ctx context.Context, waiting func(string)) (bool, error) {
 		return false, fmt.Errorf("forbid the pod: %w", err)
 	}
 	waiting("the pod to be closed by a policy")
-	within, cancel := context.WithTimeout(ctx, policiesWithin)
+	limit := policiesWithin
+	if u.Run.Cluster.Kind == environment.KindKind {
+		limit = u.timeouts.Observe // kube-router must, and tries again twice a minute
+	}
+	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	_, err = await.Until(within, "a pod to be closed by a policy", time.Second, reach, func(refused error) error {
 		if refused == nil {

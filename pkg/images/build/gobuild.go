@@ -163,10 +163,13 @@ func (b *Builder) moduleSource(m *goModule) (map[string][]byte, error) {
 	return files, nil
 }
 
-// ProjectDir is the clone of this project that the command runs in, by what the
-// go command says: programs of its own are built from it.
-func ProjectDir() (string, error) {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule).Output()
+// ProjectDir is the clone of this project around a folder, or around the current
+// one where none is named, by what the go command says: programs of its own are
+// built from it.
+func ProjectDir(from string) (string, error) {
+	cmd := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule)
+	cmd.Dir = from
+	out, err := cmd.Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || dir == "" {
 		return "", fmt.Errorf("find this project's source, which is needed to build its own programs: run from a clone of %s with Go on PATH", projectModule)
@@ -180,7 +183,7 @@ func (b *Builder) projectSource() (fs.FS, error) {
 		if b.source = b.opts.Source; b.source != nil {
 			return
 		}
-		dir, err := ProjectDir()
+		dir, err := ProjectDir("")
 		if err != nil {
 			b.sourceErr = err
 			return
@@ -213,7 +216,8 @@ func (b *Builder) writeModule(m *goModule) (string, error) {
 }
 
 // replaceIn has the module in dir use a copy of a required module, at to, with
-// one file of its own. go.sum has told the original by then.
+// one file of its own. go.sum has told the original by then. The copy is named by
+// a relative path, as the programs carry it.
 func replaceIn(ctx context.Context, dir string, r moduleFile, to string) error {
 	original, err := downloadModule(ctx, dir, r.Module)
 	if err != nil {
@@ -233,7 +237,7 @@ func replaceIn(ctx context.Context, dir string, r moduleFile, to string) error {
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-replace", r.Module+"="+to)
+	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-replace", r.Module+"=./"+filepath.Base(to))
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "GOWORK=off")
 	return run(cmd, func(string) {})

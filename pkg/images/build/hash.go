@@ -119,7 +119,7 @@ func (b *Builder) binaryHash(binary string) (string, error) {
 	}
 	s.add("package", []byte(m.Binaries[name]))
 	for _, r := range m.Replace {
-		s.add("replaced "+r.Module, []byte(r.File))
+		s.add("replaced "+r.Module, []byte(r.File+" "+r.With))
 	}
 	for _, file := range sortedKeys(files) {
 		s.add("file "+file, files[file])

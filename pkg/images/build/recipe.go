@@ -88,9 +88,12 @@ func load(tree fs.FS) (map[string]*recipe, map[string]*goModule, error) {
 		m := &goModule{name: path.Base(path.Dir(file))}
 		errs = append(errs, decode(tree, file, m))
 		modules[m.name] = m
-		for _, r := range m.Replace {
+		for i, r := range m.Replace {
 			if r.Module == "" || r.File == "" || r.With == "" {
 				errs = append(errs, fmt.Errorf("read %s: replace: %q needs module, file and with", file, r.Module))
+			}
+			if slices.ContainsFunc(m.Replace[:i], func(o moduleFile) bool { return o.Module == r.Module }) {
+				errs = append(errs, fmt.Errorf("read %s: replace: %q stands there twice: one file of a module can be replaced", file, r.Module))
 			}
 		}
 	}

@@ -49,6 +49,7 @@ func TestLoadRefusesWhatCannotBeBuilt(t *testing.T) {
 		{"unknown base", "app/recipe.yaml", "repository: a\ntags: [x]\nbase: debian:sid\n", "recipe app: image debian:sid cannot be built: recipe debian builds trixie of debian only"},
 		{"unknown preload", "node/recipe.yaml", "repository: a\ntags: [x]\npreload: [other:1]\n", "recipe node: image other:1 cannot be built: there is no recipe for other"},
 		{"half a replacement", "go/tools/build.yaml", "source: cmd/app\nbinaries: {app: .}\nreplace: [{module: m, file: a.go}]\n", `read go/tools/build.yaml: replace: "m" needs module, file and with`},
+		{"two replacements in one module", "go/tools/build.yaml", "source: cmd/app\nbinaries: {app: .}\nreplace: [{module: m, file: a.go, with: a}, {module: m, file: b.go, with: b}]\n", `read go/tools/build.yaml: replace: "m" stands there twice`},
 		{"unknown binary", "app/recipe.yaml", "repository: a\ntags: [x]\nbinaries: {bin: [tools/none]}\n", "recipe app: binary tools/none is not in go/tools/build.yaml"},
 		{"module without a sum", "app/recipe.yaml", "repository: a\ntags: [x]\nmodules: [{module: m@v1, from: a, to: b}]\n", `recipe app: modules: "m@v1" needs module (path@version), sum, from and to`},
 	} {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -148,7 +147,7 @@ func (a Adapter) put(ctx context.Context, cfg *rest.Config, spec platform.Spec, 
 	release := platform.Release{
 		Name: spec.Release, Namespace: spec.Namespace, Revision: revision, Began: began,
 		Components: a.components(spec, rendered),
-		APIService: spec.Release + "-api-server", APIPort: apiPort, APIPath: strings.TrimRight(spec.Ingress.Path, "/"),
+		APIService: spec.Release + "-api-server", APIPort: apiPort, APIPath: spec.Ingress.BasePath(),
 		Keys:        a.keys(spec, rendered),
 		PodSelector: a.Pods(spec), MigrationSelector: a.Pods(spec) + "," + a.ComponentKey + "=" + a.Migration,
 	}
