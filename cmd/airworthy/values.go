@@ -60,11 +60,7 @@ func valuesReader(ctx context.Context) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	// bin/ lies in the clone; else it is looked for where the command runs.
-	dir, err := imagebuild.ProjectDir(filepath.Dir(file))
-	if err != nil {
-		dir, err = imagebuild.ProjectDir("")
-	}
+	dir, err := imagebuild.ProjectDir()
 	if err != nil {
 		return "", fmt.Errorf("read platform.valuesFiles: there is no %s beside airworthy: %w", name, err)
 	}

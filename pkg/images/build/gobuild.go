@@ -163,18 +163,23 @@ func (b *Builder) moduleSource(m *goModule) (map[string][]byte, error) {
 	return files, nil
 }
 
-// ProjectDir is the clone of this project around a folder, or around the current
-// one where none is named, by what the go command says: programs of its own are
-// built from it.
-func ProjectDir(from string) (string, error) {
-	cmd := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule)
-	cmd.Dir = from
-	out, err := cmd.Output()
-	dir := strings.TrimSpace(string(out))
-	if err != nil || dir == "" {
-		return "", fmt.Errorf("find this project's source, which is needed to build its own programs: run from a clone of %s with Go on PATH", projectModule)
+// ProjectDir is the clone of this project that the running program lies in, as
+// in its bin/, or else that it runs in, by what the go command says: programs of
+// its own are built from it.
+func ProjectDir() (string, error) {
+	var around []string
+	if self, err := os.Executable(); err == nil {
+		around = append(around, filepath.Dir(self))
 	}
-	return dir, nil
+	for _, dir := range append(around, "") {
+		cmd := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", projectModule)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		if found := strings.TrimSpace(string(out)); err == nil && found != "" {
+			return found, nil
+		}
+	}
+	return "", fmt.Errorf("find this project's source, which is needed to build its own programs: run from a clone of %s with Go on PATH", projectModule)
 }
 
 // projectSource is the tree that this project's own programs are built from.
@@ -183,7 +188,7 @@ func (b *Builder) projectSource() (fs.FS, error) {
 		if b.source = b.opts.Source; b.source != nil {
 			return
 		}
-		dir, err := ProjectDir("")
+		dir, err := ProjectDir()
 		if err != nil {
 			b.sourceErr = err
 			return
