@@ -65,7 +65,7 @@ func (s *Session) ShippedRun(ctx context.Context) (Shipped, error) {
 	return shipped, err
 }
 
-// arrived waits until the last lines of a run's pods are there and nothing
+// arrived waits until every numbered line of a run's pods is there and nothing
 // more comes. That they do not come is a fact for the checks.
 func (s *Session) arrived(ctx context.Context, run Run) (Shipped, error) {
 	shipped := Shipped{Run: run}
@@ -76,7 +76,7 @@ func (s *Session) arrived(ctx context.Context, run Run) (Shipped, error) {
 	within, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
 	same, before := 0, -1
-	_, late := await.Until(within, "the log store to hold the last lines of run "+run.ID, everySearch,
+	_, late := await.Until(within, "the log store to hold every line of run "+run.ID, everySearch,
 		func(ctx context.Context) ([]Message, error) {
 			messages, err := s.messagesOf(ctx, shipped)
 			if err == nil {
@@ -90,10 +90,12 @@ func (s *Session) arrived(ctx context.Context, run Run) (Shipped, error) {
 			} else {
 				same, before = 0, len(messages)
 			}
+			// All lines and not the last alone: what waited for the store to come back
+			// comes in no order.
 			for _, ref := range run.Refs() {
 				for try := 1; try <= ref.Try; try++ {
-					if last := LastLine(run.ID, try); len(shipped.Containing(last)) == 0 {
-						return fmt.Errorf("%d messages of the run have arrived, and none of them says %q", len(messages), last)
+					if missing := shipped.Missing(try); len(missing) > 0 {
+						return fmt.Errorf("%d messages of the run have arrived, and %d lines of try %d have not, the first of them %q", len(messages), len(missing), try, missing[0])
 					}
 				}
 			}
@@ -111,8 +113,16 @@ func (s *Session) arrived(ctx context.Context, run Run) (Shipped, error) {
 	return shipped, nil
 }
 
-// LastLine is the last of the numbered lines of a try of the DAG shipped.
-func LastLine(run string, try int) string { return ShippedLine(run, try, ShippedLines-1) }
+// Missing gives the numbered lines of a try that have not arrived.
+func (s Shipped) Missing(try int) []string {
+	var missing []string
+	for line := range ShippedLines {
+		if text := ShippedLine(s.Run.ID, try, line); len(s.Containing(text)) == 0 {
+			missing = append(missing, text)
+		}
+	}
+	return missing
+}
 
 // ShippedLines is how many numbered lines each try writes.
 const ShippedLines = 100

@@ -13,21 +13,17 @@ import (
 	"github.com/airworthy/airworthy/pkg/harness"
 )
 
-// counts gives how often each numbered line of the tries arrived: lines that
-// did not, and lines that came more than once.
-func counts(s harness.Shipped, tries []int) (missing, more []string) {
+// repeated gives the numbered lines of the tries that came more than once.
+func repeated(s harness.Shipped, tries []int) (more []string) {
 	for _, try := range tries {
 		for line := range harness.ShippedLines {
 			text := harness.ShippedLine(s.Run.ID, try, line)
-			switch n := len(s.Containing(text)); {
-			case n == 0:
-				missing = append(missing, text)
-			case n > 1:
+			if n := len(s.Containing(text)); n > 1 {
 				more = append(more, fmt.Sprintf("%s (%d times)", text, n))
 			}
 		}
 	}
-	return missing, more
+	return more
 }
 
 // some shows the first and the last of many.
@@ -41,7 +37,10 @@ func some(texts []string) string {
 // HaveShippedAll demands each numbered line of the tries at least once.
 func HaveShippedAll(tries ...int) gomegatypes.GomegaMatcher {
 	return fact(fmt.Sprintf("every line of the tries %v in the log store", tries), func(s harness.Shipped) error {
-		missing, _ := counts(s, tries)
+		var missing []string
+		for _, try := range tries {
+			missing = append(missing, s.Missing(try)...)
+		}
 		if len(missing) == 0 {
 			return nil
 		}
@@ -56,7 +55,7 @@ func HaveShippedOnce(tries ...int) gomegatypes.GomegaMatcher {
 		if ok, err := all.Match(s); !ok || err != nil {
 			return errors.Join(err, errors.New(all.FailureMessage(s)))
 		}
-		if _, more := counts(s, tries); len(more) > 0 {
+		if more := repeated(s, tries); len(more) > 0 {
 			return fmt.Errorf("%d lines came more than once: %s", len(more), some(more))
 		}
 		return nil
