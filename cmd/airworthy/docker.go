@@ -21,6 +21,15 @@ type machine struct {
 // engine finds the container engine and sets the variables that the libraries
 // below read for themselves. The error lists everything that stands in the way.
 func (a *app) engine(ctx context.Context) (machine, error) {
+	return a.engineIf(ctx, engine.Status.Err)
+}
+
+// engineToRemove is engine for what only removes.
+func (a *app) engineToRemove(ctx context.Context) (machine, error) {
+	return a.engineIf(ctx, engine.Status.ErrToRemove)
+}
+
+func (a *app) engineIf(ctx context.Context, unfit func(engine.Status) error) (machine, error) {
 	opts, err := a.engineOptions()
 	if err != nil {
 		return machine{}, err
@@ -29,7 +38,7 @@ func (a *app) engine(ctx context.Context) (machine, error) {
 	if err != nil {
 		return machine{}, usageError(err)
 	}
-	if err := status.Err(); err != nil {
+	if err := unfit(status); err != nil {
 		return machine{}, err
 	}
 	if err := prepareLibraries(status); err != nil {

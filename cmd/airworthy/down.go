@@ -32,7 +32,7 @@ airworthy of this user works on at the moment.`,
 			if all && len(args) > 0 {
 				return usageError(fmt.Errorf("give a name or --all, not both"))
 			}
-			m, engineErr := a.engine(cmd.Context())
+			m, engineErr := a.engineToRemove(cmd.Context())
 			names, err := a.toRemove(cmd.Context(), m, args, all)
 			if err != nil {
 				return errors.Join(err, engineErr)

@@ -206,7 +206,11 @@ by ` + "`docker image prune`" + `.`,
 		Example: "  airworthy images prune",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := a.hangar(cmd.Context(), "")
+			m, err := a.engineToRemove(cmd.Context())
+			if err != nil {
+				return err
+			}
+			h, err := a.hangarFor(cmd.Context(), m, "", "")
 			if err != nil {
 				return err
 			}

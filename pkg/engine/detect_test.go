@@ -181,11 +181,11 @@ func TestDetectProblems(t *testing.T) {
 		},
 		{
 			name: "little disk", spoil: func(f *fake) { f.free = 12 * gib },
-			problems: []string{"12 GiB free on disk, 15 GiB wanted (/var/lib/docker): free some, for example `docker system df` shows what Docker holds; or move Docker's data-root"},
+			problems: []string{"12 GiB free on disk, 15 GiB wanted (/var/lib/docker): free some: `airworthy images prune` and `docker image prune` remove what no stack needs, and `docker system df` shows what Docker holds; or move Docker's data-root"},
 		},
 		{
 			name: "no disk", spoil: func(f *fake) { f.free = 2 * gib },
-			problems: []string{"fatal 2 GiB free on disk, 15 GiB wanted (/var/lib/docker): free some, for example `docker system df` shows what Docker holds; or move Docker's data-root"},
+			problems: []string{"fatal 2 GiB free on disk, 15 GiB wanted (/var/lib/docker): free some: `airworthy images prune` and `docker image prune` remove what no stack needs, and `docker system df` shows what Docker holds; or move Docker's data-root"},
 		},
 		{
 			name: "little memory and one core", spoil: func(f *fake) { f.engine.memory, f.engine.cpus = 4*gib, 1 },
@@ -268,6 +268,9 @@ func TestDetectProblems(t *testing.T) {
 			}
 			if fatal := slices.ContainsFunc(s.Problems, func(p Problem) bool { return p.Fatal }); fatal != (s.Err() != nil) {
 				t.Errorf("Err() is %v", s.Err())
+			}
+			if fatal := slices.ContainsFunc(s.Problems, func(p Problem) bool { return p.Fatal && !p.Room }); fatal != (s.ErrToRemove() != nil) {
+				t.Errorf("ErrToRemove() is %v", s.ErrToRemove())
 			}
 		})
 	}

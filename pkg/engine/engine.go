@@ -39,6 +39,7 @@ type Problem struct {
 	Fatal bool   `json:"fatal"` // nothing can be run
 	Note  bool   `json:"note"`  // a fact that airworthy copes with by itself
 	Fixes bool   `json:"fixes"` // Fix can mend it here
+	Room  bool   `json:"room"`  // there is too little room, which removing things does not need
 }
 
 func (p Problem) String() string { return fmt.Sprintf("%s (%s): %s", p.What, p.Where, p.Mend) }
@@ -79,10 +80,15 @@ type Status struct {
 }
 
 // Err is every fatal problem in one error, or nil.
-func (s Status) Err() error {
+func (s Status) Err() error { return s.fatal(func(Problem) bool { return true }) }
+
+// ErrToRemove is Err for what only removes: a full disk is a reason to do it.
+func (s Status) ErrToRemove() error { return s.fatal(func(p Problem) bool { return !p.Room }) }
+
+func (s Status) fatal(counts func(Problem) bool) error {
 	var errs []error
 	for _, p := range s.Problems {
-		if p.Fatal {
+		if p.Fatal && counts(p) {
 			errs = append(errs, errors.New(p.String()))
 		}
 	}

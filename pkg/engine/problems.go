@@ -107,8 +107,8 @@ func (s *Status) repair(m machine) bool {
 // machineProblems looks at disk, memory and the kernel.
 func (s *Status) machineProblems(m machine) {
 	if s.FreeDisk >= 0 && s.FreeDisk < diskWanted {
-		s.add(Problem{What: fmt.Sprintf("%s free on disk, %s wanted", size(s.FreeDisk), size(diskWanted)), Where: s.Root, Fatal: s.FreeDisk < diskNeeded,
-			Mend: "free some, for example `docker system df` shows what Docker holds; or move Docker's data-root"})
+		s.add(Problem{What: fmt.Sprintf("%s free on disk, %s wanted", size(s.FreeDisk), size(diskWanted)), Where: s.Root, Fatal: s.FreeDisk < diskNeeded, Room: true,
+			Mend: "free some: `airworthy images prune` and `docker image prune` remove what no stack needs, and `docker system df` shows what Docker holds; or move Docker's data-root"})
 	}
 	if s.Memory > 0 && s.Memory < memoryGood {
 		s.add(Problem{What: fmt.Sprintf("%s of memory, %s wanted", size(s.Memory), size(memoryGood)), Where: s.Host,
