@@ -11,6 +11,8 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/airworthy
 VCS   := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 BUILD := -buildvcs=$(VCS) -ldflags='-s -w'
 
+VALUES := cd cmd/airworthy-values && $(GO) build $(BUILD) -o ../../$(BIN)/airworthy-values .
+
 # With cgo a library that loads plug-ins makes the linker export every symbol:
 # that costs 30 MB of file and as much memory, and it needs a C compiler.
 export CGO_ENABLED := 0
@@ -31,7 +33,7 @@ e2e: programs ## bring a platform up, check it, give a verdict, remove it
 test: vet unit ## test airworthy itself, without a cluster
 
 build: programs ## build airworthy and what it runs into bin/
-	cd cmd/airworthy-values && $(GO) build $(BUILD) -o ../../$(BIN)/airworthy-values .
+	$(VALUES)
 
 # All but the reader of encrypted values: few runs need it, it links the clients of
 # every cloud's key service, and airworthy builds it itself where it is missing. Where
@@ -42,7 +44,7 @@ programs:
 	$(GO) build $(BUILD) -o $(BIN)/airworthy ./cmd/airworthy
 	$(GO) build $(BUILD) -o $(BIN)/ginkgo github.com/onsi/ginkgo/v2/ginkgo
 	$(GO) test -c $(BUILD) -tags e2e -o $(BIN)/platform.test ./suites/platform
-	@if [ -e $(BIN)/airworthy-values ]; then cd cmd/airworthy-values && $(GO) build $(BUILD) -o ../../$(BIN)/airworthy-values .; fi
+	@if [ -e $(BIN)/airworthy-values ]; then $(VALUES); fi
 
 vet: ## go vet, the suites included
 	$(GO) vet ./...

@@ -25,6 +25,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // DAG is the one that is run: two tasks that do nothing.
@@ -179,14 +180,18 @@ func (o Options) loadAll(ctx context.Context) error {
 // costs beyond doing nothing.
 func (o Options) dagRun(ctx context.Context, made *stack.Stack, f *Floor) error {
 	const every = 250 * time.Millisecond
-	url, closing, err := apiURL(ctx, made)
+	h := made.Handoff
+	cluster, err := kube.New(made.Cluster.REST(), h.Release.Namespace)
+	if err != nil {
+		return err
+	}
+	url, closing, err := standing.ReachAirflow(ctx, cluster, h.AirflowURL, h.Release)
 	if err != nil {
 		return err
 	}
 	defer closing()
 	within, cancel := context.WithTimeout(ctx, o.Run.Timeouts.Scaled().Observe)
 	defer cancel()
-	h := made.Handoff
 	api, err := airflow.Connect(within, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword}, every)
 	if err != nil {
 		return err
@@ -235,24 +240,6 @@ func (o Options) dagRun(ctx context.Context, made *stack.Stack, f *Floor) error 
 	}
 	f.PodCPU = max(0, after-before-time.Duration(f.Idle*float64(again))) / taskPods
 	return nil
-}
-
-// apiURL is where this machine reaches Airflow's API: by a forwarded port where
-// a network policy keeps the stack from having a node port for it.
-func apiURL(ctx context.Context, made *stack.Stack) (string, func(), error) {
-	h := made.Handoff
-	if h.AirflowURL != "" {
-		return h.AirflowURL, func() {}, nil
-	}
-	cluster, err := kube.New(made.Cluster.REST(), h.Release.Namespace)
-	if err != nil {
-		return "", nil, err
-	}
-	address, closing, err := cluster.Relay(ctx, h.Release.APIService, h.Release.APIPort)
-	if err != nil {
-		return "", nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
-	}
-	return "http://" + address + h.Release.APIPath, closing, nil
 }
 
 // rest watches the stack doing nothing, until two looks in a row say the same:

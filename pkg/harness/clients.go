@@ -49,16 +49,10 @@ func newClients(ctx context.Context, h standing.Stack) (*clients, error) {
 	// Forwarded ports are open until the process ends: ctx ends with the suite's
 	// own set-up.
 	open := context.WithoutCancel(ctx)
-	url := h.AirflowURL
-	if url == "" {
-		address, _, err := c.kube.Relay(open, h.Release.APIService, h.Release.APIPort)
-		if err != nil {
-			return nil, fmt.Errorf("forward a port to Airflow's API: %w", err)
-		}
-		url = "http://" + address + h.Release.APIPath
+	if c.url, _, err = standing.ReachAirflow(open, c.kube, h.AirflowURL, h.Release); err != nil {
+		return nil, err
 	}
-	c.url = url
-	if c.airflow, err = connect(ctx, h, airflow.Options{URL: url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {
+	if c.airflow, err = connect(ctx, h, airflow.Options{URL: c.url, User: h.AdminUser, Password: h.AdminPassword, Record: c.calls}); err != nil {
 		return nil, err
 	}
 	if c.database, _, err = standing.Reach(open, config, h.Database); err != nil {

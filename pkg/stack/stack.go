@@ -381,19 +381,17 @@ func (u *up) installPlatform(ctx context.Context) error {
 			return fmt.Errorf("install the platform: %w", err)
 		}
 		if u.spec.NodePort != 0 {
-			if u.h.AirflowURL, err = airflowURL(u.cluster); u.h.AirflowURL != "" {
-				u.h.AirflowURL += u.h.Release.APIPath
-			}
+			u.h.AirflowURL, err = airflowURL(u.cluster, u.h.Release.APIPath)
 		}
 		return err
 	})
 }
 
 // airflowURL is where processes on this machine reach the API server.
-func airflowURL(c environment.Cluster) (string, error) {
+func airflowURL(c environment.Cluster, path string) (string, error) {
 	if reacher, ok := c.(environment.HostReacher); ok {
 		if address, ok := reacher.HostAddress(environment.APINodePort); ok {
-			return baseURL(address), nil
+			return baseURL(address) + path, nil
 		}
 	}
 	// Whoever uses the stack forwards a port of its own.

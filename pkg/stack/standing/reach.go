@@ -7,6 +7,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/platform"
 	"github.com/airworthy/airworthy/pkg/service"
 )
 
@@ -27,4 +28,18 @@ func Reach(ctx context.Context, cfg *rest.Config, e service.Endpoint) (service.E
 	}
 	e.FromHost = address
 	return e, closing, nil
+}
+
+// ReachAirflow gives the address of UI and API on this machine: url, or a
+// forwarded port where the stack has none, which is open until the returned
+// function is called or ctx ends.
+func ReachAirflow(ctx context.Context, cluster *kube.Client, url string, r platform.Release) (string, func(), error) {
+	if url != "" {
+		return url, func() {}, nil
+	}
+	address, closing, err := cluster.Relay(ctx, r.APIService, r.APIPort)
+	if err != nil {
+		return "", closing, fmt.Errorf("forward a port to Airflow's API: %w", err)
+	}
+	return "http://" + address + r.APIPath, closing, nil
 }
