@@ -68,7 +68,8 @@ func valuesReader(ctx context.Context) (string, error) {
 	// Under another name first: two runs may want it at once, and one may be stopped.
 	half := fmt.Sprintf("%s.%d", file, os.Getpid())
 	defer os.Remove(half)
-	cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", half, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false",
+		"-ldflags=-s -w", "-o", half, ".")
 	cmd.Dir = filepath.Join(dir, "cmd", name)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if said, err := cmd.CombinedOutput(); err != nil {

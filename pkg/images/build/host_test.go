@@ -103,7 +103,7 @@ func TestReadMessages(t *testing.T) {
 
 func TestGoBuildArgs(t *testing.T) {
 	m := &goModule{LDFlags: "-X a=b\n", Binaries: map[string]string{"kubelet": "k8s.io/x/cmd/kubelet", "kubectl": "k8s.io/x/cmd/kubectl", "etcd": "go.etcd.io/server/v3"}}
-	const flags = "build -v -mod=readonly -buildvcs=false -trimpath -ldflags -s -w -X a=b -o "
+	const flags = "build -v -mod=readonly -buildvcs=false -trimpath -gcflags=all=-dwarf=false -ldflags -s -w -X a=b -o "
 	want := []string{
 		flags + "/out/etcd go.etcd.io/server/v3",
 		flags + "/out/ k8s.io/x/cmd/kubelet k8s.io/x/cmd/kubectl",
