@@ -135,16 +135,13 @@ var early = []string{"unschedulable", "long_task", "fan_out", "retries", "shippe
 // selects. An error is left for the check that needs the run: it will meet it
 // again, and say so in its own record.
 func (s *Suite) startEarly(ctx ginkgo.SpecContext) {
-	configuration, _ := ginkgo.GinkgoConfiguration()
-	selects, err := types.ParseLabelFilter(configuration.LabelFilter)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "reading the label filter")
 	session := &Session{suite: s, Airflow: s.clients.airflow}
 	// One bound for all: where DAGs do not come, the checks say so, each by itself.
 	within, cancel := session.within(ctx, s.stack.Run.Timeouts.Observe)
 	defer cancel()
 	for _, dag := range early {
 		for _, check := range uses[dag] {
-			if !selects([]string{LabelCheck + check.ID}) {
+			if !s.selects(check) {
 				continue
 			}
 			if _, err := session.start(within, dag); err != nil {
@@ -153,6 +150,14 @@ func (s *Suite) startEarly(ctx ginkgo.SpecContext) {
 			break
 		}
 	}
+}
+
+// selects says whether Ginkgo's label filter selects a check.
+func (s *Suite) selects(check conformance.Check) bool {
+	configuration, _ := ginkgo.GinkgoConfiguration()
+	selects, err := types.ParseLabelFilter(configuration.LabelFilter)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "reading the label filter")
+	return selects([]string{LabelCheck + check.ID})
 }
 
 // End runs on every process after its last spec. Attempts and runs that follow

@@ -156,8 +156,16 @@ type RestartedExporter struct {
 }
 
 // RestartExporter kills the exporter's pod by force and waits until Prometheus
-// scrapes another one.
+// scrapes another one, once for all that call it.
 func (s *Session) RestartExporter(ctx context.Context) (RestartedExporter, error) {
+	ctx, cancel := s.within(ctx, 2*s.metricsTimeout())
+	defer cancel()
+	r, err := once(ctx, s.suite.sharedDir(), "restarted-exporter", s.restartExporter)
+	s.fact("restarted-exporter", r)
+	return r, err
+}
+
+func (s *Session) restartExporter(ctx context.Context) (RestartedExporter, error) {
 	var r RestartedExporter
 	before, err := s.ScrapeTarget(ctx, time.Time{})
 	if err != nil {
@@ -183,7 +191,6 @@ func (s *Session) RestartExporter(ctx context.Context) (RestartedExporter, error
 			return nil
 		})
 	r.Now = after.Labels["pod"]
-	s.fact("restarted-exporter", r)
 	return r, err
 }
 

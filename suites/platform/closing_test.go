@@ -17,6 +17,28 @@ import (
 // Serial: the first ones disturb what every other check uses, and the others look
 // back at the whole run, so they come after everything else, in this order.
 var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueOnFailure, func() {
+	// Before what restarts components: a new process looks its exporter up anew.
+	It("goes on measuring after its exporter was restarted", suite.Check(conformance.MetricsExporterRestart), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		By("killing the exporter's pod, or reading what became of it while there was no Git server")
+		exporter, err := s.RestartExporter(ctx)
+		Expect(err).To(BeWithoutError())
+
+		By("waiting until every component is heard by the new one")
+		heartbeats := []string{"airflow_scheduler_heartbeat", "airflow_dag_processor_heartbeat", "airflow_triggerer_heartbeat"}
+		var now, before []string
+		for _, heartbeat := range heartbeats {
+			now = append(now, fmt.Sprintf("%s{pod=%q} > 0", heartbeat, exporter.Now))
+			before = append(before, fmt.Sprintf("last_over_time(%s{pod=%q}[15m])", heartbeat, exporter.Killed))
+		}
+		_, err = s.WaitSeries(ctx, "the components' heartbeats", now, harness.HasData)
+		Expect(err).To(BeWithoutError())
+
+		By("looking for what was scraped before")
+		_, err = s.WaitSeries(ctx, "the heartbeats from before", before, harness.HasData)
+		Expect(err).To(BeWithoutError())
+	})
+
 	It("survives the death of the scheduler without losing or repeating a task", suite.Check(conformance.ExecutorSchedulerKilled), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 
@@ -80,27 +102,6 @@ var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueO
 		By("starting it again")
 		Expect(start(ctx)).To(BeWithoutError())
 		Expect(s.WaitNoAlert(ctx, gone)).To(BeWithoutError())
-	})
-
-	It("goes on measuring after its exporter was restarted", suite.Check(conformance.MetricsExporterRestart), func(ctx SpecContext) {
-		s := suite.Session(ctx)
-		By("killing the exporter's pod")
-		exporter, err := s.RestartExporter(ctx)
-		Expect(err).To(BeWithoutError())
-
-		By("waiting until every component is heard by the new one")
-		heartbeats := []string{"airflow_scheduler_heartbeat", "airflow_dag_processor_heartbeat", "airflow_triggerer_heartbeat"}
-		var now, before []string
-		for _, heartbeat := range heartbeats {
-			now = append(now, fmt.Sprintf("%s{pod=%q} > 0", heartbeat, exporter.Now))
-			before = append(before, fmt.Sprintf("last_over_time(%s{pod=%q}[15m])", heartbeat, exporter.Killed))
-		}
-		_, err = s.WaitSeries(ctx, "the components' heartbeats", now, harness.HasData)
-		Expect(err).To(BeWithoutError())
-
-		By("looking for what was scraped before")
-		_, err = s.WaitSeries(ctx, "the heartbeats from before", before, harness.HasData)
-		Expect(err).To(BeWithoutError())
 	})
 
 	It("survives a silent database without losing or repeating a task", suite.Check(conformance.DatabaseOutage), func(ctx SpecContext) {
