@@ -136,7 +136,7 @@ func (f *flight) problem(what string, err error) {
 // before anything of it is written.
 func (f *flight) knows(h stack.Handoff) error {
 	f.handoff = h
-	if err := f.dir.AddSecrets(h.Secrets...); err != nil && !errors.Is(err, evidence.ErrShortSecret) {
+	if err := f.dir.AddSecrets(h.AllSecrets()...); err != nil && !errors.Is(err, evidence.ErrShortSecret) {
 		return err
 	}
 	return nil
@@ -231,6 +231,11 @@ func (f *flight) check(ctx context.Context, p conformance.Plan) error {
 	if err != nil {
 		return fmt.Errorf("find the run directory: %w", err)
 	}
+	secrets, err := inMemory(f.handoff.FileSecrets)
+	if err != nil {
+		return err
+	}
+	defer secrets.Close()
 	f.view.Expect(len(ids) * f.pick.repeat)
 	// The suites take memory now, and what a set-up needs is needed no more.
 	usage.Release()
@@ -240,7 +245,7 @@ func (f *flight) check(ctx context.Context, p conformance.Plan) error {
 	defer func() { stop(); <-seen }()
 	for attempt := 1; attempt <= f.pick.repeat && err == nil; attempt++ {
 		err = f.attempt(ctx, suiteRun{
-			ginkgo: ginkgo, binary: binary, runDir: runDir, handoff: f.path,
+			ginkgo: ginkgo, binary: binary, runDir: runDir, handoff: f.path, secrets: pathOf(secrets),
 			attempt: attempt, checks: ids, procs: f.pick.procs,
 		})
 	}

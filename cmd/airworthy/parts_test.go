@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
 	"github.com/airworthy/airworthy/pkg/environment"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 func TestReadEnviron(t *testing.T) {
@@ -123,15 +125,34 @@ func TestSelectionRunsWhatIsNamed(t *testing.T) {
 }
 
 func TestSuiteArgs(t *testing.T) {
-	r := suiteRun{binary: "/b/platform.test", runDir: "/o/r", handoff: "/s/local.json", attempt: 2, checks: []string{"a.b", "c.d"}, procs: 3}
+	r := suiteRun{binary: "/b/platform.test", runDir: "/o/r", handoff: "/s/local.json", secrets: "/proc/1/fd/2", attempt: 2, checks: []string{"a.b", "c.d"}, procs: 3}
 	got := strings.Join(r.args(), "\n")
 	for _, want := range []string{
 		"--procs=3", "--seed=1", "--label-filter=check: containsAny {a.b,c.d}",
-		"/b/platform.test\n--\n-airworthy.run=/o/r\n-airworthy.stack=/s/local.json\n-airworthy.attempt=2",
+		"/b/platform.test\n--\n-airworthy.run=/o/r\n-airworthy.stack=/s/local.json\n-airworthy.secrets=/proc/1/fd/2\n-airworthy.attempt=2",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
+	}
+}
+
+// The suites, which are other processes, read what lies on no disk.
+func TestSecretsInMemory(t *testing.T) {
+	file, err := inMemory([]string{"decrypted"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	for range 2 { // each of the processes reads it from its beginning
+		text, err := exec.CommandContext(t.Context(), "cat", pathOf(file)).Output()
+		if err != nil || strings.TrimSpace(string(text)) != `["decrypted"]` {
+			t.Errorf("got %q, %v", text, err)
+		}
+	}
+	read, err := standing.ReadSecrets(pathOf(file))
+	if err != nil || !reflect.DeepEqual(read, []string{"decrypted"}) {
+		t.Errorf("got %q, %v", read, err)
 	}
 }
 

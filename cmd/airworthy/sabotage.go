@@ -157,7 +157,7 @@ func (f *flight) broken(ctx context.Context, s *stack.Stack, group string, h sta
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.Remove(path)) }()
-	dir, err := evidence.Create(f.dir.Path(), group, h.Secrets)
+	dir, err := evidence.Create(f.dir.Path(), group, h.AllSecrets())
 	if err != nil {
 		return nil, err
 	}

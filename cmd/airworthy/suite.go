@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // suiteGrace is how long the suites may take to write the records of what an
@@ -27,6 +30,7 @@ type suiteRun struct {
 	ginkgo, binary string
 	runDir         string   // out/RUN
 	handoff        string   // file of the standing stack
+	secrets        string   // file of the secrets that the handoff may not hold
 	attempt        int      // from 1
 	checks         []string // ids; empty for all
 	procs          int
@@ -66,6 +70,22 @@ func besidePath(name string) (string, error) {
 	return filepath.Join(filepath.Dir(self), name), nil
 }
 
+// inMemory makes a file of texts that lies on no disk. It is there until it is closed.
+func inMemory(texts []string) (*os.File, error) {
+	fd, err := unix.MemfdCreate("secrets", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "secrets in memory")
+	if err := json.NewEncoder(file).Encode(texts); err != nil {
+		return nil, errors.Join(fmt.Errorf("write secrets to memory: %w", err), file.Close())
+	}
+	return file, nil
+}
+
+// pathOf is where other processes of the same user open a file of this one.
+func pathOf(file *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd()) }
+
 // args is ginkgo's command line.
 func (r suiteRun) args() []string {
 	args := []string{
@@ -80,7 +100,8 @@ func (r suiteRun) args() []string {
 		args = append(args, "--label-filter=check: containsAny {"+strings.Join(r.checks, ",")+"}")
 	}
 	return append(args, r.binary, "--",
-		"-airworthy.run="+r.runDir, "-airworthy.stack="+r.handoff, fmt.Sprintf("-airworthy.attempt=%d", r.attempt))
+		"-airworthy.run="+r.runDir, "-airworthy.stack="+r.handoff, "-airworthy.secrets="+r.secrets,
+		fmt.Sprintf("-airworthy.attempt=%d", r.attempt))
 }
 
 // run runs the suites. Their exit code is no verdict, the files are; an error

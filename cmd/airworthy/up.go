@@ -57,9 +57,9 @@ func (f *flight) notUp(ctx context.Context, keep bool, err error) error {
 	return err
 }
 
-// standing is a stack as `airworthy up` prints it. The password is that of a
+// printed is a stack as `airworthy up` prints it. The password is that of a
 // platform made for tests on this machine; it is what the person needs next.
-type standing struct {
+type printed struct {
 	Name       string `json:"name"`
 	AirflowURL string `json:"airflowURL"`
 	User       string `json:"user"`
@@ -71,7 +71,7 @@ type standing struct {
 }
 
 func (a *app) printStack(h stack.Handoff, format string) error {
-	s := standing{
+	s := printed{
 		Name: h.Name, AirflowURL: h.AirflowURL, User: h.AdminUser, Password: h.AdminPassword,
 		Cluster: h.Cluster.Name, Kubernetes: h.Cluster.Kubernetes, Airflow: h.Run.Platform.AirflowVersion,
 		Namespace: h.Release.Namespace,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -36,11 +37,11 @@ func (s *Session) Stop(ctx context.Context, name string) (start func(context.Con
 	}
 	var old []string
 	for _, pod := range pods {
-		old = append(old, pod.Name)
+		old = append(old, pod.UID)
 	}
 	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
-	for _, pod := range old {
-		if err := s.noteKill(pod); err != nil {
+	for _, pod := range pods {
+		if err := s.noteKill(pod.Name); err != nil {
 			return start, err
 		}
 	}
@@ -59,10 +60,32 @@ func (s *Session) Stop(ctx context.Context, name string) (start func(context.Con
 	if err != nil {
 		return start, err
 	}
-	for _, pod := range old {
-		err := s.suite.clients.kube.DeletePod(ctx, pod, kube.Deletion{Force: true})
+	for _, pod := range pods {
+		err := s.suite.clients.kube.DeletePod(ctx, pod.Name, kube.Deletion{Force: true})
 		if err != nil && !kube.NotFound(err) {
-			return start, fmt.Errorf("kill pod %s: %w", pod, err)
+			return start, fmt.Errorf("kill pod %s: %w", pod.Name, err)
+		}
+	}
+	return start, nil
+}
+
+// StopAll stops every component, as Stop does one; none is there before start is called.
+func (s *Session) StopAll(ctx context.Context) (start func(context.Context) error, err error) {
+	var starts []func(context.Context) error
+	start = func(ctx context.Context) error {
+		errs := make([]error, len(starts))
+		var started sync.WaitGroup
+		for i, one := range starts {
+			started.Go(func() { errs[i] = one(ctx) })
+		}
+		started.Wait()
+		return errors.Join(errs...)
+	}
+	for _, component := range s.suite.stack.Release.Components {
+		one, err := s.Stop(ctx, component.Name)
+		starts = append(starts, one)
+		if err != nil {
+			return start, err
 		}
 	}
 	return start, nil
@@ -110,9 +133,9 @@ func (s *Session) restart(ctx context.Context, component string) (gone, instead 
 	if err != nil {
 		return "", "", err
 	}
-	var old []string
+	var names, old []string
 	for _, pod := range before {
-		old = append(old, pod.Name)
+		names, old = append(names, pod.Name), append(old, pod.UID)
 		if err := s.noteKill(pod.Name); err != nil {
 			return "", "", err
 		}
@@ -120,7 +143,7 @@ func (s *Session) restart(ctx context.Context, component string) (gone, instead 
 			return "", "", fmt.Errorf("restart %s: %w", component, err)
 		}
 	}
-	gone = strings.Join(old, ", ")
+	gone = strings.Join(names, ", ")
 	after, err := s.waitReady(ctx, component, len(before), old)
 	if err != nil {
 		return gone, "", err
@@ -132,7 +155,7 @@ func (s *Session) restart(ctx context.Context, component string) (gone, instead 
 }
 
 // waitReady waits until a component has so many pods, all of them ready and
-// none of those that were to go. The pods are asked, not what the workload says
+// none of those, by their UIDs, that were to go. The pods are asked, not what the workload says
 // of them: that is from before until its controller comes to it.
 func (s *Session) waitReady(ctx context.Context, component string, count int, gone []string) ([]kube.PodFact, error) {
 	return await.Until(ctx, "component "+component+" to be ready again", everyDAG,
@@ -142,7 +165,7 @@ func (s *Session) waitReady(ctx context.Context, component string, count int, go
 				return fmt.Errorf("it has %d of %d pods", len(pods), count)
 			}
 			for _, pod := range pods {
-				if slices.Contains(gone, pod.Name) {
+				if slices.Contains(gone, pod.UID) {
 					return fmt.Errorf("pod %s is still there", pod.Name)
 				}
 				if !pod.Ready {

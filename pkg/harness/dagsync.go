@@ -104,6 +104,12 @@ func (s *Session) syncWithin() time.Duration {
 	return s.Asked().Git.Period + s.Asked().Timeouts.Observe/3
 }
 
+// SyncedAndParsedWithin is how long a new file may take from its push until Airflow
+// lists it: a period, and on a busy machine time to fetch it, to notice and to parse it.
+func (s *Session) SyncedAndParsedWithin() time.Duration {
+	return s.Asked().Git.Period + s.scaled(s.Asked().Timeouts.Observe/2)
+}
+
 // WaitHeld waits until every pod of the components that hold DAG files has the
 // commit, or one that came after it. Where no link shows the commit that is
 // held, as with Airflow's own bundles, there is nothing to wait for.
@@ -226,11 +232,18 @@ func (s *Session) DeliveredRun(ctx context.Context) (Whereabouts, error) {
 func (s *Session) runDelivered(ctx context.Context) (Whereabouts, error) {
 	file := NewDAGFile("delivered")
 	w := Whereabouts{Wanted: file.DAG + "-marker"}
-	var err error
+	// There is an older version, which a task pod that lags behind would run.
+	older, err := s.PushFiles(ctx, "Deliver an older "+file.DAG, file.Marked(file.DAG+"-older"))
+	if err != nil {
+		return w, err
+	}
+	if _, err := s.WaitSeen(ctx, older, file.DAG, nil); err != nil {
+		return w, err
+	}
 	if w.Pushed, err = s.PushFiles(ctx, "Deliver "+file.DAG, file.Marked(w.Wanted)); err != nil {
 		return w, err
 	}
-	if _, err := s.WaitSeen(ctx, w.Pushed, file.DAG, nil); err != nil {
+	if _, err := s.WaitHeld(ctx, w.Pushed); err != nil {
 		return w, err
 	}
 	if w, err = s.runMarked(ctx, file, w); err != nil {

@@ -35,6 +35,7 @@ type Suite struct {
 
 	runDir  string // flag: the run directory to write to
 	handoff string // flag: file of the standing stack
+	secrets string // flag: file of what the stack's file may not hold
 	attempt int    // flag: from 1
 
 	dir      *evidence.Dir
@@ -48,12 +49,13 @@ type Suite struct {
 	settle func(context.Context) error
 }
 
-// New makes a suite and registers its flags: -airworthy.run, -airworthy.stack
-// and -airworthy.attempt. `airworthy test` sets them.
+// New makes a suite and registers its flags: -airworthy.run, -airworthy.stack,
+// -airworthy.secrets and -airworthy.attempt. `airworthy test` sets them.
 func New(name string) *Suite {
 	s := &Suite{name: name}
 	flag.StringVar(&s.runDir, "airworthy.run", "", "run directory to write results to")
 	flag.StringVar(&s.handoff, "airworthy.stack", "", "file that describes the standing stack, written by `airworthy up`")
+	flag.StringVar(&s.secrets, "airworthy.secrets", "", "file with a JSON list of more secrets, which airworthy keeps in memory")
 	flag.IntVar(&s.attempt, "airworthy.attempt", 1, "number of this attempt, from 1")
 	return s
 }
@@ -107,7 +109,9 @@ func (s *Suite) join(ctx ginkgo.SpecContext, data []byte) {
 	var given shared
 	gomega.Expect(json.Unmarshal(data, &given)).To(gomega.Succeed())
 	s.stack, s.token = given.Stack, given.Token
-	var err error
+	more, err := standing.ReadSecrets(s.secrets)
+	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "reading the secrets of the files of values")
+	s.stack.Secrets = append(s.stack.Secrets, more...)
 	s.dir, err = evidence.Open(s.runDir, s.stack.Secrets...)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "opening the run directory")
 	s.recorded = newRecorded(s.dir.Abs(standing.RecordedPods))

@@ -170,11 +170,12 @@ func (s *Session) WrittenLines(pod, container, text string) (int, error) {
 	return count, nil
 }
 
-// ShippedThroughOutage makes the log store refuse all connections, runs the DAG
-// shipped under an id of its own meanwhile, and gives what arrived when the
-// store had come back. During is how many messages of the run were there before.
-func (s *Session) ShippedThroughOutage(ctx context.Context) (shipped Shipped, during int, err error) {
-	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
+// ShippedThroughOutage makes the log store refuse all connections for a while and
+// no less than one run, runs the DAG shipped under an id of its own meanwhile, and
+// gives what arrived when the store had come back. During is how many messages of
+// the run were there before.
+func (s *Session) ShippedThroughOutage(ctx context.Context, lasts time.Duration) (shipped Shipped, during int, err error) {
+	ctx, cancel := s.within(ctx, lasts+2*s.Asked().Timeouts.DAGRun)
 	defer cancel()
 	store := s.suite.clients.logStore
 	if store == nil {
@@ -190,6 +191,7 @@ func (s *Session) ShippedThroughOutage(ctx context.Context) (shipped Shipped, du
 		defer cancel()
 		return s.listening(fresh, inputs)
 	}
+	began := time.Now()
 	for _, input := range inputs {
 		if err := store.StopInput(ctx, input.ID); err != nil {
 			return shipped, 0, errors.Join(err, back())
@@ -200,6 +202,17 @@ func (s *Session) ShippedThroughOutage(ctx context.Context) (shipped Shipped, du
 		return Shipped{Run: run}, 0, errors.Join(err, back())
 	}
 	pods, err := s.FinishedPods(ctx, run)
+	if err != nil {
+		return Shipped{Run: run}, 0, errors.Join(err, back())
+	}
+	_, err = await.Until(ctx, "the log store to have been away for "+lasts.String(), everySearch,
+		func(context.Context) (time.Duration, error) { return time.Since(began), nil },
+		func(gone time.Duration) error {
+			if gone < lasts {
+				return fmt.Errorf("it has been for %s", gone.Round(time.Second))
+			}
+			return nil
+		})
 	if err != nil {
 		return Shipped{Run: run}, 0, errors.Join(err, back())
 	}

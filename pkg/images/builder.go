@@ -24,6 +24,9 @@ type Builder interface {
 	Supports(ref string) (recipe string, ok bool)
 	// Hash is the one that an image built now would have.
 	Hash(ref string) (string, error)
+	// Note says how what is built differs from what the name stands for, where the
+	// recipe says so.
+	Note(ref string) string
 	// Build builds the image, or finds it built already.
 	Build(ctx context.Context, ref string) (BuildResult, error)
 }

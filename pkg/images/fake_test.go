@@ -195,6 +195,7 @@ type fakeBuilder struct {
 	err     error
 	errs    []error // of the first builds, before err counts
 	built   int
+	note    string
 }
 
 func (b *fakeBuilder) Supports(ref string) (string, bool) {
@@ -209,6 +210,8 @@ func (b *fakeBuilder) Hash(ref string) (string, error) {
 	return b.hash, nil
 }
 
+func (b *fakeBuilder) Note(string) string { return b.note }
+
 func (b *fakeBuilder) Build(_ context.Context, ref string) (BuildResult, error) {
 	b.built++
 	if b.built <= len(b.errs) {
@@ -219,5 +222,5 @@ func (b *fakeBuilder) Build(_ context.Context, ref string) (BuildResult, error) 
 	}
 	local := "airworthy.local/" + b.recipes[ref] + ":" + b.hash
 	b.engine.hold(local, held{id: "sha256:b1", size: 9})
-	return BuildResult{Local: local, ID: "sha256:b1", Recipe: b.recipes[ref], Hash: b.hash}, nil
+	return BuildResult{Local: local, ID: "sha256:b1", Recipe: b.recipes[ref], Hash: b.hash, Note: b.note}, nil
 }

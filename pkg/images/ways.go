@@ -79,6 +79,10 @@ func (r *Resolver) present(ctx context.Context, j job) (Resolution, bool, string
 			return Resolution{}, false, "", err
 		}
 		if ok && have.id == known.ID && r.current(known) {
+			if known.Source == Built { // what is said of it may have changed
+				note := r.opts.Builder.Note(string(known.Ref))
+				known.From = BuildResult{Recipe: known.Recipe, Hash: known.Hash, Note: note}.from()
+			}
 			return known.Resolution, true, "", nil
 		}
 	}

@@ -169,7 +169,7 @@ func (u *up) standing(ctx context.Context) (*Stack, string) {
 	case h.ValuesDigest != u.Values.digest():
 		return nil, "the files of values have changed since the stack was made"
 	}
-	h.FileValues, h.Run = u.Values.Values, u.Run
+	h.FileValues, h.FileSecrets, h.Run = u.Values.Values, u.Values.Secrets, u.Run
 	if err := u.alive(ctx, h); err != nil {
 		return nil, fmt.Sprintf("the stack does not answer: %v", err)
 	}

@@ -26,9 +26,11 @@ import (
 type Handoff struct {
 	Name string     `json:"name"`
 	Run  config.Run `json:"run"`
-	// FileValues are what platform.valuesFiles hold, decrypted. They are never
-	// written; ValuesDigest tells whether they are still the same.
+	// FileValues are what platform.valuesFiles hold, decrypted, and FileSecrets the
+	// texts of them that evidence must not hold. They are never written;
+	// ValuesDigest tells whether they are still the same.
 	FileValues    map[string]any        `json:"-"`
+	FileSecrets   []string              `json:"-"`
 	ValuesDigest  string                `json:"valuesDigest,omitempty"`
 	Cluster       environment.Info      `json:"cluster"`
 	Release       platform.Release      `json:"release"`
@@ -55,7 +57,7 @@ type Handoff struct {
 	LogStore         service.Endpoint    `json:"logStore"` // Graylog's API; without an address where no logs are shipped
 	Git              service.Git         `json:"git"`      // where DAG files come from, where they come from Git
 	Images           []images.Resolution `json:"images"`
-	Secrets          []string            `json:"secrets"` // every value that evidence must not hold
+	Secrets          []string            `json:"secrets"` // what evidence must not hold, beside FileSecrets
 	Started          time.Time           `json:"started"`
 	Disturbances     string              `json:"disturbances"` // begins the names of standing.Silences and standing.Kills
 	Ready            bool                `json:"ready"`        // false while Up is under way, or after it died
@@ -64,6 +66,9 @@ type Handoff struct {
 	ACMECertificate string           `json:"acmeCertificate,omitempty"` // PEM, which verifies the server's own
 	Ingress         platform.Reached `json:"ingress,omitzero"`
 }
+
+// AllSecrets gives every value that evidence must not hold.
+func (h Handoff) AllSecrets() []string { return slices.Concat(h.Secrets, h.FileSecrets) }
 
 // HandoffPath is where the handoff of a stack lies below the state directory.
 func HandoffPath(state, name string) string { return filepath.Join(state, "stacks", name+".json") }

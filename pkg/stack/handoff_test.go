@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,26 @@ func TestHandoffSurvivesItsFile(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("a file with secrets has mode %v (%v)", info.Mode(), err)
+	}
+}
+
+// What was decrypted is for memory alone.
+func TestHandoffWritesNothingDecrypted(t *testing.T) {
+	path := HandoffPath(t.TempDir(), "sample")
+	values := Values{Values: map[string]any{"password": "decrypted-a"}, Secrets: []string{"decrypted-a", "decrypted-b"}}
+	h := newHandoff(sample().Run, values)
+	if !slices.Contains(h.AllSecrets(), "decrypted-b") {
+		t.Error("evidence may hold what was decrypted")
+	}
+	if err := WriteHandoff(path, h); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "decrypted-") {
+		t.Errorf("decrypted on disk:\n%s", text)
 	}
 }
 

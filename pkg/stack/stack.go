@@ -142,7 +142,7 @@ func (u *up) make(ctx context.Context) (*Stack, error) {
 func newHandoff(run config.Run, values Values) Handoff {
 	s := newSecrets()
 	return Handoff{
-		Name: run.Name, Run: run, FileValues: values.Values, ValuesDigest: values.digest(), Started: time.Now().UTC(), AddonsIn: addonPlace(run).Namespace,
+		Name: run.Name, Run: run, FileValues: values.Values, FileSecrets: values.Secrets, ValuesDigest: values.digest(), Started: time.Now().UTC(), AddonsIn: addonPlace(run).Namespace,
 		AirflowImage: AirflowImage(run),
 		AdminUser:    adminUser, AdminPassword: s.admin,
 		ConnectionSecret: s.connection,
@@ -156,7 +156,7 @@ func newHandoff(run config.Run, values Values) Handoff {
 			ObjectUser: nextObjectUser, ObjectSecret: s.nextObjectUser,
 		},
 		LogStore: service.Endpoint{User: "admin", Secret: s.logStore},
-		Secrets:  append(s.all(), values.Secrets...),
+		Secrets:  s.all(),
 	}
 }
 
@@ -179,7 +179,7 @@ func Render(ctx context.Context, run config.Run, values Values) (platform.Plan, 
 func (u *up) plan(ctx context.Context) error {
 	return u.line.step("plan", func(func(string)) error {
 		if u.Dir != nil {
-			if err := u.Dir.AddSecrets(u.h.Secrets...); err != nil {
+			if err := u.Dir.AddSecrets(u.h.AllSecrets()...); err != nil {
 				return err
 			}
 		}
@@ -447,7 +447,7 @@ func Attach(ctx context.Context, docker *client.Client, state, name string, valu
 	if err != nil {
 		return nil, err
 	}
-	h.FileValues = values.Values
+	h.FileValues, h.FileSecrets = values.Values, values.Secrets
 	if !h.Ready {
 		return nil, fmt.Errorf("stack %s is half-made: `airworthy up` goes on with it or starts over, `airworthy down` removes it", name)
 	}

@@ -65,13 +65,13 @@ var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueO
 			Expect(err).To(BeWithoutError())
 		}
 
-		By("scaling the scheduler and the API server to nothing, and back")
-		for _, component := range []string{"scheduler", "api-server"} {
-			start, err := s.Stop(ctx, component)
-			DeferCleanup(start)
-			Expect(err).To(BeWithoutError())
-			Expect(start(ctx)).To(BeWithoutError())
-		}
+		By("scaling every component to nothing")
+		start, err := s.StopAll(ctx)
+		DeferCleanup(start)
+		Expect(err).To(BeWithoutError())
+
+		By("scaling them back")
+		Expect(start(ctx)).To(BeWithoutError())
 
 		By("reading a task's log")
 		log, err := s.TaskLog(ctx, run.Ref("source", 1))

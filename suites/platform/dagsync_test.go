@@ -3,6 +3,7 @@
 package platform
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -36,6 +37,8 @@ var _ = Describe("DAG files from Git", func() {
 		seen, err := s.WaitSeen(ctx, commit, file.DAG, nil)
 		Expect(err).To(BeWithoutError())
 		Expect(seen.DAG.FileLoc).To(HaveSuffix(file.Name))
+		By(fmt.Sprintf("comparing the %s that it took with the period of %s", seen.After.Round(100*time.Millisecond), s.Asked().Git.Period))
+		Expect(seen.After).To(BeNumerically("<=", s.SyncedAndParsedWithin()), "from the push until Airflow listed the DAG")
 	})
 
 	It("are the same for a task and for the DAG processor", suite.Check(conformance.DAGSyncSameCommit), func(ctx SpecContext) {

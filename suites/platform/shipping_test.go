@@ -3,6 +3,8 @@
 package platform
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -87,7 +89,7 @@ var _ = Describe("shipped logs", SpecPriority(second), Ordered, ContinueOnFailur
 	// Once is not asked for here: a delivery that is cut off half-way comes twice.
 	It("hold what was written while the log store was gone", suite.Check(conformance.LogsShippedOutage), func(ctx SpecContext) {
 		s := suite.Session(ctx)
-		shipped, during, err := s.ShippedThroughOutage(ctx)
+		shipped, during, err := s.ShippedThroughOutage(ctx, time.Minute)
 		Expect(err).To(BeWithoutError())
 		Expect(shipped.Run).To(HaveState(airflow.Success))
 

@@ -108,6 +108,15 @@ func (b *Builder) Hash(ref string) (string, error) {
 	return b.hash(r, tag)
 }
 
+// Note is what ref's recipe says of how the image differs from the published one.
+func (b *Builder) Note(ref string) string {
+	r, _, err := b.find(ref)
+	if err != nil {
+		return ""
+	}
+	return r.Note
+}
+
 // Build makes the image for ref in the local engine. It is idempotent: an image
 // with the present hash is returned at once. Images that ref needs are built
 // first.

@@ -41,7 +41,7 @@ type Stack struct {
 	Next          Next             `json:"next"`
 	LogStore      service.Endpoint `json:"logStore"` // Graylog's API
 	Git           service.Git      `json:"git"`      // where DAG files come from, where they come from Git
-	Secrets       []string         `json:"secrets"`  // every value that evidence must not hold
+	Secrets       []string         `json:"secrets"`  // what evidence must not hold, beside what ReadSecrets gives
 	// ConnectionSecret is the password of platform.CheckedConnection.
 	ConnectionSecret string `json:"connectionSecret"`
 	// Disturbances begins the names of the files in which checks note what they did
@@ -77,6 +77,23 @@ func Read(path string) (Stack, error) {
 		return s, fmt.Errorf("read stack %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// ReadSecrets reads what evidence must not hold and no disk may either: what was
+// decrypted out of files of values. Where there is no such file there is nothing.
+func ReadSecrets(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read decrypted secrets: %w", err)
+	}
+	var secrets []string
+	if err := json.Unmarshal(data, &secrets); err != nil {
+		return nil, fmt.Errorf("read decrypted secrets %s: %w", path, err)
+	}
+	return secrets, nil
 }
 
 // Silences is the file that holds what checks kept from a stack, and Kills the one
