@@ -62,6 +62,14 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
+type watcher struct{}
+
+// Watched gives a context whose waits say what they wait for, each once its first
+// observation was not accepted. watch may be called by several goroutines.
+func Watched(ctx context.Context, watch func(what string)) context.Context {
+	return context.WithValue(ctx, watcher{}, watch)
+}
+
 // Until observes at once and then once in every period until accept returns
 // nil, accept or observe returns an error made by Stop, or ctx ends. It returns
 // the last value observed in every case, so that a caller can describe it.
@@ -97,6 +105,9 @@ func Until[T any](ctx context.Context, what string, every time.Duration, observe
 		}
 		if Stopped(err) {
 			return give(err)
+		}
+		if watch, ok := ctx.Value(watcher{}).(func(string)); ok && fail.Observed == 1 {
+			watch(what)
 		}
 		select {
 		case <-ctx.Done():

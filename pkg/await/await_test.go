@@ -166,3 +166,25 @@ func TestErrorWithoutAnyObservation(t *testing.T) {
 		t.Errorf("message is %q, want %q", got, want)
 	}
 }
+
+// Who watches hears of waits that take more than one look, once each.
+func TestWatched(t *testing.T) {
+	var heard []string
+	ctx := Watched(t.Context(), func(what string) { heard = append(heard, what) })
+	looks := 0
+	for _, what := range []string{"nothing", "three looks"} {
+		_, err := Until(ctx, what, time.Millisecond, func(context.Context) (int, error) { looks++; return looks, nil },
+			func(n int) error {
+				if n == 1 || n == 4 {
+					return nil
+				}
+				return errors.New("not yet")
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(heard) != 1 || heard[0] != "three looks" {
+		t.Errorf("heard %q", heard)
+	}
+}

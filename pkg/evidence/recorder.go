@@ -121,6 +121,9 @@ func (r *Recorder) Picture(name string, png []byte) {
 	r.keep(r.dir.WriteDerived(r.at+"/pictures/"+File(clean(name))+".png", png))
 }
 
+// WaitsLog is the log to which a check writes what it waits for, as it begins to.
+const WaitsLog = "waits"
+
 // Finish closes the logs and writes the result, last and at once: an attempt
 // without a result was interrupted. Check and Attempt are the recorder's;
 // Started, Took and Evidence are filled in where rec leaves them empty, the

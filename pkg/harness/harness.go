@@ -182,7 +182,7 @@ func (s *Suite) Begin(ctx ginkgo.SpecContext) {
 	}
 	recorder, err := s.dir.Begin(check.ID, s.attempt)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "beginning the record")
-	s.current = &Session{suite: s, check: check, recorder: recorder, Airflow: s.clients.airflow}
+	s.current = &Session{suite: s, check: check, recorder: recorder, waiting: &waitLog{}, Airflow: s.clients.airflow}
 	s.clients.recordTo(s.current)
 	if settle := s.settle; settle != nil && !looksBack(check) {
 		s.settle = nil

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -34,6 +36,7 @@ type Session struct {
 	suite    *Suite
 	check    conformance.Check
 	recorder *evidence.Recorder
+	waiting  *waitLog
 	blocked  string
 	variant  string // of the run id, for a check that needs a run of a shared DAG for itself
 }
@@ -50,7 +53,29 @@ func (s *Session) scaled(d time.Duration) time.Duration {
 
 // within bounds one wait by a timeout of the run file.
 func (s *Session) within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx = await.Watched(ctx, s.waits)
 	return context.WithTimeoutCause(ctx, s.scaled(timeout), fmt.Errorf("not within %s", s.scaled(timeout)))
+}
+
+// waits notes what the check waits for, for whoever follows the run and for
+// whoever reads its evidence.
+func (s *Session) waits(what string) {
+	if s.recorder == nil {
+		return
+	}
+	s.waiting.Lock()
+	defer s.waiting.Unlock()
+	if s.waiting.to == nil {
+		s.waiting.to = s.recorder.Log(evidence.WaitsLog)
+	}
+	// What cannot be written the recorder says at its end.
+	_, _ = fmt.Fprintf(s.waiting.to, "%s waits for %s\n", time.Now().UTC().Format("15:04:05.000"), what)
+}
+
+// waitLog is opened by the first wait that takes more than a look.
+type waitLog struct {
+	sync.Mutex
+	to io.Writer
 }
 
 // fact keeps a fact as evidence. Sessions that start runs early have no recorder.

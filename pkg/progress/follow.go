@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/airworthy/airworthy/pkg/conformance"
+	"github.com/airworthy/airworthy/pkg/evidence"
 )
 
 // Follow shows the checks of a run directory as their files appear, until ctx
@@ -42,6 +43,9 @@ func (v *View) scan(runDir string) {
 		data, err := os.ReadFile(filepath.Join(dir, "result.json"))
 		if err != nil {
 			v.Running(check, attempt)
+			if what := lastWait(filepath.Join(dir, "logs", evidence.WaitsLog+".log")); what != "" {
+				v.Awaits(check, attempt, what)
+			}
 			continue
 		}
 		var r conformance.Record
@@ -50,4 +54,15 @@ func (v *View) scan(runDir string) {
 		}
 		v.Ended(r)
 	}
+}
+
+// lastWait reads what an attempt waits for; the log of it is short.
+func lastWait(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	_, what, _ := strings.Cut(lines[len(lines)-1], " waits for ")
+	return what
 }

@@ -55,6 +55,7 @@ func TestPlainLines(t *testing.T) {
 	v.Ended(conformance.Record{Check: "executor.xcom", Attempt: 1, Outcome: conformance.Passed})
 	v.beat()
 	v.Running("logs.unicode", 2)
+	v.Awaits("logs.unicode", 2, "DAG run x to finish\nand more")
 	v.beat()
 	v.Ended(conformance.Record{Check: "logs.unicode", Attempt: 2, Outcome: conformance.Failed, Reason: "2 bytes lost", Took: time.Second})
 	v.beat()
@@ -69,7 +70,8 @@ func TestPlainLines(t *testing.T) {
 10:01:30 checks: under way for 0.0s, none has begun: their DAG runs are being started
 10:01:32 passed executor.xcom in 1.5s (1 of 2)
 10:01:32 checks: under way for 2.0s, 1 passed, 0 failed, 1 left; none is running at the moment
-10:01:32 checks: under way for 2.0s, 1 passed, 0 failed, 1 left; running: logs.unicode (attempt 2)
+10:01:32 checks: under way for 2.0s, 1 passed, 0 failed, 1 left; running:
+10:01:32   logs.unicode (attempt 2)  0.0s  waits for DAG run x to finish
 10:01:32 failed logs.unicode (attempt 2) in 1.0s (2 of 2): 2 bytes lost
 `
 	if got := out.String(); got != want {
@@ -127,7 +129,7 @@ func TestLastTime(t *testing.T) {
 		t.Errorf("a part that failed and checks that are left say nothing of the next time, got %v", took)
 	}
 	c.forward(2 * time.Minute)
-	first.Ended(conformance.Record{Check: "executor.xcom", Attempt: 1, Outcome: conformance.Passed})
+	first.Ended(conformance.Record{Check: "executor.xcom", Attempt: 1, Outcome: conformance.Passed, Took: 9 * time.Second})
 	c.forward(time.Hour)
 
 	out.Reset()
@@ -139,9 +141,16 @@ func TestLastTime(t *testing.T) {
 	out.Reset()
 	c.forward(5 * time.Second)
 	next.beat()
+	next.Running("executor.xcom", 1)
+	c.forward(time.Second)
+	next.beat()
 	want := `11:02:28 cluster: under way for 5.0s (last time 23.0s)
 11:02:28 platform: under way for 5.0s
 11:02:28 checks: under way for 5.0s (last time 2m23s), none has begun: their DAG runs are being started
+11:02:29 cluster: under way for 6.0s (last time 23.0s)
+11:02:29 platform: under way for 6.0s
+11:02:29 checks: under way for 6.0s (last time 2m23s), 0 passed, 0 failed, 2 left; running:
+11:02:29   executor.xcom  1.0s (last time 9.0s)
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -203,7 +212,7 @@ func TestFollowReadsFiles(t *testing.T) {
 		}
 	}
 	write("checks/executor.xcom/attempt-1/result.json", `{"check":"executor.xcom","attempt":1,"outcome":"passed","took":1000000000}`)
-	write("checks/logs.size/attempt-1/timeline.txt", "")
+	write("checks/logs.size/attempt-1/logs/waits.log", "10:00:00.000 waits for a pod\n10:00:01.000 waits for a run to finish\n")
 	write("checks/logs.torn/attempt-1/result.json", `{"check":`)
 	write("checks/logs.odd/attempt-x/result.json", `{}`)
 	var out bytes.Buffer
@@ -218,6 +227,9 @@ func TestFollowReadsFiles(t *testing.T) {
 	}
 	if got, want := strings.Join(v.checks.oldest(), " "), "logs.size"; got != want {
 		t.Errorf("running: got %q, want %q", got, want)
+	}
+	if got, want := v.checks.waits["logs.size"], "a run to finish"; got != want {
+		t.Errorf("waits for: got %q, want %q", got, want)
 	}
 }
 

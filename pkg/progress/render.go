@@ -23,7 +23,9 @@ type tally struct {
 	total, passed, failed, other int
 	began, last                  time.Time // last: when a check ended
 	running                      map[string]time.Time
+	waits                        map[string]string // of running attempts, what they wait for
 	ended                        map[string]bool
+	took                         Durations // of checks that passed
 }
 
 func (t *tally) count(o conformance.Outcome) {
@@ -89,10 +91,21 @@ func (v *View) block() []string {
 				lines = append(lines, fmt.Sprintf("    and %d more", len(t.running)-i))
 				break
 			}
-			lines = append(lines, fmt.Sprintf("    %s  %s", name, short(now.Sub(t.running[name]))))
+			lines = append(lines, "    "+v.runningCheck(name, now))
 		}
 	}
 	return lines
+}
+
+// runningCheck says of a running attempt how long it has taken, what it took the
+// last time, and what it waits for.
+func (v *View) runningCheck(key string, now time.Time) string {
+	check, _, _ := strings.Cut(key, " ")
+	s := key + "  " + v.used(CheckPart(check), now.Sub(v.checks.running[key]))
+	if what := v.checks.waits[key]; what != "" {
+		s += "  waits for " + what
+	}
+	return s
 }
 
 func (v *View) partLine(p *part, wide int, now time.Time) string {
@@ -170,7 +183,10 @@ func (v *View) beat() {
 	switch t := v.checks; {
 	case t == nil || len(t.ended) >= t.total && len(t.running) == 0:
 	case len(t.running) > 0:
-		v.line(fmt.Sprintf("checks: under way for %s, %s; running: %s", v.used(ChecksPart, now.Sub(t.began)), t.summary(), strings.Join(t.oldest(), ", ")))
+		v.line(fmt.Sprintf("checks: under way for %s, %s; running:", v.used(ChecksPart, now.Sub(t.began)), t.summary()))
+		for _, name := range t.oldest() {
+			v.line("  " + v.runningCheck(name, now))
+		}
 	case len(t.ended) == 0:
 		v.line(fmt.Sprintf("checks: under way for %s, none has begun: their DAG runs are being started", v.used(ChecksPart, now.Sub(t.began))))
 	default:

@@ -3,6 +3,7 @@ package progress
 import (
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -25,6 +26,9 @@ type Durations map[string]time.Duration
 
 // ChecksPart is the name of all checks together among Durations.
 const ChecksPart = "checks"
+
+// CheckPart is the name of one check among Durations.
+func CheckPart(check string) string { return "check " + check }
 
 // View implements stack.Progress. It is safe for concurrent use.
 type View struct {
@@ -135,8 +139,8 @@ func (v *View) Waiting(name, what string) {
 	}
 }
 
-// Took gives how long the parts took that ended well, and all checks when none
-// is left: what the next view of the same work may expect.
+// Took gives how long the parts took that ended well, each check that passed, and
+// all checks when none is left: what the next view of the same work may expect.
 func (v *View) Took() Durations {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -145,6 +149,9 @@ func (v *View) Took() Durations {
 		if p.over && p.err == nil {
 			took[p.name] = p.took
 		}
+	}
+	if t := v.checks; t != nil {
+		maps.Copy(took, t.took)
 	}
 	if t := v.checks; t != nil && len(t.ended) >= t.total {
 		took[ChecksPart] = t.last.Sub(t.began)
@@ -163,7 +170,7 @@ func (v *View) Note(format string, args ...any) {
 func (v *View) Expect(total int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.checks = &tally{total: total, began: v.opts.Now(), running: map[string]time.Time{}, ended: map[string]bool{}}
+	v.checks = &tally{total: total, began: v.opts.Now(), running: map[string]time.Time{}, ended: map[string]bool{}, waits: map[string]string{}, took: Durations{}}
 }
 
 // Running says that an attempt at a check is under way.
@@ -176,6 +183,15 @@ func (v *View) Running(check string, attempt int) {
 	key := attemptKey(check, attempt)
 	if _, known := v.checks.running[key]; !known && !v.checks.ended[key] {
 		v.checks.running[key] = v.opts.Now()
+	}
+}
+
+// Awaits says what a running attempt waits for at the moment.
+func (v *View) Awaits(check string, attempt int, what string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.checks != nil {
+		v.checks.waits[attemptKey(check, attempt)] = firstLine(what)
 	}
 }
 
@@ -193,6 +209,9 @@ func (v *View) Ended(r conformance.Record) {
 	delete(v.checks.running, key)
 	v.checks.ended[key], v.checks.last = true, v.opts.Now()
 	v.checks.count(r.Outcome)
+	if r.Outcome == conformance.Passed {
+		v.checks.took[CheckPart(r.Check)] = r.Took
+	}
 	v.event("%s", v.recordLine(r))
 }
 
