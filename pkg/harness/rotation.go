@@ -30,6 +30,11 @@ type Rotation struct {
 	TokenBefore int `json:"tokenBefore"`
 	TokenAfter  int `json:"tokenAfter"`
 	TokenNew    int `json:"tokenNew"`
+	// What the user interface answered to the cookies of a session that was begun
+	// before, and to one that was begun afterwards; nil where there is no ingress.
+	SessionBefore *Answers `json:"sessionBefore,omitempty"`
+	SessionAfter  *Answers `json:"sessionAfter,omitempty"`
+	SessionNew    *Answers `json:"sessionNew,omitempty"`
 	// Run was started afterwards; Read is what its task found, as in ConnectionsRun.
 	Run  Run                       `json:"run"`
 	Read map[string]map[string]any `json:"read"`
@@ -112,6 +117,13 @@ func (s *Session) rotate(ctx context.Context) (got Rotation, err error) {
 	if got.TokenBefore, err = s.tryToken(ctx, token); err != nil {
 		return got, err
 	}
+	ask, err := s.session(ctx)
+	if err != nil {
+		return got, err
+	}
+	if got.SessionBefore, err = ask(ctx); err != nil {
+		return got, err
+	}
 	clock.lap("before")
 
 	defer func() {
@@ -145,9 +157,16 @@ func (s *Session) rotate(ctx context.Context) (got Rotation, err error) {
 		return got, err
 	}
 	clock.lap("old pods gone")
-	if err := s.tokens(ctx, token, &got); err != nil {
+	if err := s.tokens(ctx, token, ask, &got); err != nil {
 		return got, err
 	}
+	if ask, err = s.session(ctx); err != nil {
+		return got, err
+	}
+	if got.SessionNew, err = ask(ctx); err != nil {
+		return got, err
+	}
+	clock.lap("sessions")
 	err = s.runRotated(ctx, before.Run, &got)
 	clock.lap("run")
 	return got, err
@@ -370,11 +389,14 @@ func (s *Session) tryToken(ctx context.Context, token string) (int, error) {
 	return 0, err
 }
 
-// tokens tries the token of before, and a new one.
-func (s *Session) tokens(ctx context.Context, old string, got *Rotation) error {
+// tokens tries the token and the session of before, and a new token.
+func (s *Session) tokens(ctx context.Context, old string, ask func(context.Context) (*Answers, error), got *Rotation) error {
 	shown := silence{Of: "a token of the old secret", From: time.Now().UTC(), Only: "JWT token is not valid: Signature verification failed"}
 	var err error
 	if got.TokenAfter, err = s.tryToken(ctx, old); err != nil {
+		return err
+	}
+	if got.SessionAfter, err = ask(ctx); err != nil {
 		return err
 	}
 	shown.To = time.Now().UTC()

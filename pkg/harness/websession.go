@@ -56,6 +56,30 @@ func (s *Session) KeepSession(ctx context.Context) (k Kept, err error) {
 	return k, err
 }
 
+// session logs in through the ingress, and gives how to ask with its cookies. Where
+// there is no ingress every answer is nil.
+func (s *Session) session(ctx context.Context) (func(context.Context) (*Answers, error), error) {
+	if s.suite.stack.Ingress.CA == "" {
+		return func(context.Context) (*Answers, error) { return nil, nil }, nil
+	}
+	i, err := s.ingress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	client := i.client(jar)
+	if err := s.logIn(ctx, i, client); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (*Answers, error) {
+		answers, err := s.askWith(ctx, i, client)
+		return &answers, err
+	}, nil
+}
+
 // logIn logs in. A proxy that still knows a pod which is gone answers any of its
 // requests in the platform's place: then it begins again.
 func (s *Session) logIn(ctx context.Context, i *ingress, client *http.Client) error {

@@ -131,6 +131,16 @@ func KeepTheSession() gomegatypes.GomegaMatcher {
 	})
 }
 
+// BeKnown holds for a session that the user interface knows, or does not know any more.
+func BeKnown(want bool) gomegatypes.GomegaMatcher {
+	return fact(fmt.Sprintf("a session that is known: %t", want), func(a harness.Answers) error {
+		if known := a.Login.Status >= 300 && a.Login.Status <= 399; known != want {
+			return fmt.Errorf("the login page answers %d: known: %t", a.Login.Status, known)
+		}
+		return nil
+	})
+}
+
 // link finds what a page loads or leads to.
 var link = regexp.MustCompile(`(?:href|src)="([^"]+)"`)
 
