@@ -118,6 +118,7 @@ func (f *flight) checks(ctx context.Context) error {
 		return err
 	}
 	f.facts.Airflow.Reported = reported(ctx, f.handoff)
+	f.facts.Database.Version = databaseVersion(ctx, f.handoff)
 	return f.check(ctx, p)
 }
 

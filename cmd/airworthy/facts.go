@@ -13,6 +13,7 @@ import (
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/stack"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // readFacts reads the facts of a run, or begins them anew where it was cut
@@ -47,7 +48,7 @@ func describeStack(facts *reportv1.Facts, h stack.Handoff) {
 	if facts.Kubernetes.Version == "" {
 		facts.Kubernetes.Version = run.Cluster.Kubernetes
 	}
-	facts.Database = reportv1.Database{Kind: run.Database.Kind, Image: run.Database.Image}
+	facts.Database.Kind, facts.Database.Image = run.Database.Kind, run.Database.Image
 	facts.ObjectStorage = reportv1.ObjectStorage{Kind: run.ObjectStorage.Kind}
 	if run.ObjectStorage.Kind != "none" {
 		facts.ObjectStorage.Image = run.ObjectStorage.Image
@@ -104,6 +105,18 @@ func reported(ctx context.Context, h stack.Handoff) string {
 		return ""
 	}
 	return v.Version
+}
+
+// databaseVersion asks the database's server likewise. Of one that no port of this
+// machine leads to nothing is known.
+func databaseVersion(ctx context.Context, h stack.Handoff) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	version, err := standing.DatabaseVersion(ctx, h.Run.Database.Kind, h.Database)
+	if err != nil {
+		return ""
+	}
+	return version
 }
 
 func describeHarness(u usage.Usage, stackBytes int64) reportv1.Harness {

@@ -40,6 +40,24 @@ func ConnectDatabase(ctx context.Context, kind string, e service.Endpoint) (*sql
 	return db, nil
 }
 
+// DatabaseVersion is what the server says of itself, such as 15.14 or 9.7.0.
+func DatabaseVersion(ctx context.Context, kind string, e service.Endpoint) (string, error) {
+	db, err := ConnectDatabase(ctx, kind, e)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	query := "SHOW server_version"
+	if kind == "mysql" {
+		query = "SELECT version()"
+	}
+	var version string
+	if err := db.QueryRowContext(ctx, query).Scan(&version); err != nil {
+		return "", fmt.Errorf("ask the metadata database for its version: %w", err)
+	}
+	return version, nil
+}
+
 func openPostgres(e service.Endpoint) (*sql.DB, error) {
 	address := url.URL{Scheme: "postgres", Host: e.FromHost, User: url.UserPassword(e.User, e.Secret), Path: "/" + e.Database}
 	config, err := pgx.ParseConfig(address.String())
