@@ -19,7 +19,10 @@ import (
 // by section, each with the test that holds it to that. What is not in this
 // table is not covered: cookie files, --askpass-url, GitHub apps, --credential,
 // partial clones, sparse checkouts, webhooks, signals, --init-period,
-// --pre-publish-exechook-command, and the obsolete flags of v3.
+// --pre-publish-exechook-command, and the obsolete flags of v3. Held elsewhere, where
+// there are real servers, by pkg/service/gitserver and the checks of dagsync: SSH keys
+// and known hosts, user and password over HTTPS, --add-user. Taken, and held by
+// nothing: --git-gc, --sync-timeout, --exechook-timeout, --exechook-backoff.
 var contract = []struct {
 	promise string
 	test    func(*testing.T, *fixture)
