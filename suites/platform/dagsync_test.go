@@ -180,7 +180,7 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(got.Shallow).To(ContainElement(got.Commit), "the history does not end with the commit itself")
 	})
 
-	It("never mix two commits", SpecPriority(second), suite.Check(conformance.DAGSyncAtomic), func(ctx SpecContext) {
+	It("never mix two commits", suite.Check(conformance.DAGSyncAtomic), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		looked, err := s.LookWhilePushing(ctx, 4)
 		Expect(err).To(BeWithoutError())
