@@ -33,35 +33,24 @@ var csrf = regexp.MustCompile(`name="csrf_token"[^>]*value="([^"]+)"`)
 // KeepSession logs in as a browser does, restarts the API server, and asks
 // again with the same cookies.
 func (s *Session) KeepSession(ctx context.Context) (k Kept, err error) {
-	i, err := s.ingress(ctx)
-	if err != nil {
-		return k, err
-	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return k, err
-	}
-	client := i.client(jar)
 	defer func() { s.fact("session", k) }()
-	if err := s.logIn(ctx, i, client); err != nil {
+	ask, err := s.session(ctx)
+	if err != nil {
 		return k, err
 	}
-	if k.Before, err = s.askWith(ctx, i, client); err != nil {
+	if k.Before, err = ask(ctx); err != nil {
 		return k, err
 	}
 	if k.Gone, k.Instead, err = s.restart(ctx, "api-server"); err != nil {
 		return k, err
 	}
-	k.After, err = s.askWith(ctx, i, client)
+	k.After, err = ask(ctx)
 	return k, err
 }
 
-// session logs in through the ingress, and gives how to ask with its cookies. Where
-// there is no ingress every answer is nil.
-func (s *Session) session(ctx context.Context) (func(context.Context) (*Answers, error), error) {
-	if s.suite.stack.Ingress.CA == "" {
-		return func(context.Context) (*Answers, error) { return nil, nil }, nil
-	}
+// session logs in through the ingress as a browser does, and gives how to ask with
+// its cookies.
+func (s *Session) session(ctx context.Context) (ask func(context.Context) (Answers, error), err error) {
 	i, err := s.ingress(ctx)
 	if err != nil {
 		return nil, err
@@ -74,10 +63,7 @@ func (s *Session) session(ctx context.Context) (func(context.Context) (*Answers,
 	if err := s.logIn(ctx, i, client); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (*Answers, error) {
-		answers, err := s.askWith(ctx, i, client)
-		return &answers, err
-	}, nil
+	return func(ctx context.Context) (Answers, error) { return s.askWith(ctx, i, client) }, nil
 }
 
 // logIn logs in. A proxy that still knows a pod which is gone answers any of its

@@ -183,10 +183,10 @@ var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueO
 		Expect(got.TokenBefore).To(BeAnswered(true), "a token before the rotation")
 		Expect(got.TokenAfter).To(BeAnswered(false), "the same token after it")
 		Expect(got.TokenNew).To(BeAnswered(true), "a token of a new log-in")
-		if got.SessionBefore != nil { // there is an ingress
-			Expect(*got.SessionBefore).To(BeKnown(true), "a session of the user interface before the rotation")
-			Expect(*got.SessionAfter).To(BeKnown(false), "the same session after it")
-			Expect(*got.SessionNew).To(BeKnown(true), "a session of a new log-in")
+		if sessions := got.Sessions; sessions != nil {
+			Expect(sessions.Before).To(BeKnown(true), "a session of the user interface before the rotation")
+			Expect(sessions.After).To(BeKnown(false), "the same session after it")
+			Expect(sessions.New).To(BeKnown(true), "a session of a new log-in")
 		}
 		Expect(got.Run).To(HaveState(airflow.Success), "a task that needs the API server to begin")
 	})
