@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/airworthy/airworthy/pkg/config"
@@ -68,8 +69,7 @@ func valuesReader(ctx context.Context) (string, error) {
 	// Under another name first: two runs may want it at once, and one may be stopped.
 	half := fmt.Sprintf("%s.%d", file, os.Getpid())
 	defer os.Remove(half)
-	cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false",
-		"-ldflags=-s -w", "-o", half, ".")
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, imagebuild.CompileFlags, []string{"-ldflags=-s -w", "-o", half, "."})...)
 	cmd.Dir = filepath.Join(dir, "cmd", name)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if said, err := cmd.CombinedOutput(); err != nil {

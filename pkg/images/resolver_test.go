@@ -338,6 +338,10 @@ func TestMemoryIsNotTrustedBlindly(t *testing.T) {
 	if again := resolve(); again != first || b.built != 1 || e.asked != asked {
 		t.Errorf("second run: %+v, %d builds, %d questions to registries; want %+v, 1, %d", again, b.built, e.asked, first, asked)
 	}
+	b.note = "a stand-in"
+	if said := resolve(); said.From != first.From+": a stand-in" || b.built != 1 {
+		t.Errorf("the recipe says more of the same image, but %q is told after %d builds", said.From, b.built)
+	}
 	b.hash = "h2"
 	if changed := resolve(); changed.Local != "airworthy.local/airflow:h2" {
 		t.Errorf("the recipe changed, but %+v is used", changed)
