@@ -123,9 +123,16 @@ func (s *Session) WaitHeld(ctx context.Context, commit Commit) ([]Holding, error
 	var all []Holding
 	for _, component := range release.DAGReaders {
 		held, err := await.Until(ctx, fmt.Sprintf("%s to hold commit %.8s", component, commit.Hash), everyDAG/2,
-			func(ctx context.Context) (Holding, error) { return s.holding(ctx, component, commit) },
-			func(h Holding) error { return s.reached(ctx, h.Commit, commit.Hash) })
-		all = append(all, held)
+			func(ctx context.Context) ([]Holding, error) { return s.holding(ctx, component, commit) },
+			func(held []Holding) error {
+				for _, one := range held {
+					if err := s.reached(ctx, one.Commit, commit.Hash); err != nil {
+						return fmt.Errorf("pod %s: %w", one.Pod, err)
+					}
+				}
+				return nil
+			})
+		all = append(all, held...)
 		if err != nil {
 			s.fact("held", all)
 			return all, err
@@ -135,19 +142,31 @@ func (s *Session) WaitHeld(ctx context.Context, commit Commit) ([]Holding, error
 	return all, nil
 }
 
-func (s *Session) holding(ctx context.Context, component string, since Commit) (Holding, error) {
-	pods, err := s.componentPods(ctx, component)
+// holding reads the link of every pod of a component.
+func (s *Session) holding(ctx context.Context, name string, since Commit) ([]Holding, error) {
+	component, err := s.component(name)
 	if err != nil {
-		return Holding{}, err
+		return nil, err
+	}
+	pods, err := s.componentPods(ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	if len(pods) == 0 {
-		return Holding{}, fmt.Errorf("component %s has no pod", component)
+		return nil, fmt.Errorf("component %s has no pod", name)
 	}
-	target, err := s.exec(ctx, component, "readlink", s.suite.stack.Release.DAGLink)
-	return Holding{
-		Component: component, Pod: pods[0].Name, After: time.Since(since.Pushed),
-		Commit: filepath.Base(strings.TrimSpace(target)),
-	}, err
+	var all []Holding
+	for _, pod := range pods {
+		target, err := s.execIn(ctx, pod.Name, component.Container, "readlink", s.suite.stack.Release.DAGLink)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, Holding{
+			Component: name, Pod: pod.Name, After: time.Since(since.Pushed),
+			Commit: filepath.Base(strings.TrimSpace(target)),
+		})
+	}
+	return all, nil
 }
 
 // reached says whether held is the commit want or came after it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
@@ -21,11 +22,15 @@ type GitOutage struct {
 	Seen   Seen           `json:"seen"`  // a commit pushed once it was back
 }
 
+// taskStart is how long before the server's return a run has to begin: its
+// first pod must have asked for a server that was not there.
+const taskStart = 10 * time.Second
+
 // WithoutGit takes the Git server away, begins a run meanwhile, and pushes a
 // commit once it is back.
 func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, then Content) (out GitOutage, err error) {
 	out.For = d
-	ctx, cancel := s.within(ctx, d+2*s.Asked().Timeouts.DAGRun)
+	ctx, cancel := s.within(ctx, d+2*s.Asked().Timeouts.DAGRun+s.absenceTimeout())
 	defer cancel()
 	repo, err := s.repository()
 	if err != nil {
@@ -34,8 +39,8 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if out.Before, err = s.readerPods(ctx); err != nil {
 		return out, err
 	}
-	began := time.Now()
-	if err := repo.Offline(ctx, d); err != nil {
+	began, lasts := time.Now(), d
+	if err := repo.Offline(ctx, lasts); err != nil {
 		return out, err
 	}
 	// What git says of a server that does not answer, by SSH and by HTTPS.
@@ -52,8 +57,8 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 				return struct{}{}, err
 			},
 			func(struct{}) error {
-				if gone := time.Since(began); gone < d {
-					return fmt.Errorf("it still answers after %s: it was to be away for %s", gone.Round(time.Second), d)
+				if gone := time.Since(began); gone < lasts {
+					return fmt.Errorf("it still answers after %s: it was to be away for %s", gone.Round(time.Second), lasts)
 				}
 				return nil
 			})
@@ -68,11 +73,27 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 		}
 		err = errors.Join(err, s.noteSilence(away))
 	}()
+	// It is a minute of waiting, which other checks can use that start no task.
+	// What goes wrong with them is theirs to say: they get the same facts. A
+	// scheduler whose pods fetch the DAG files could not start again meanwhile.
+	if s.suite.selects(conformance.MetricsAlertsScheduler) && !slices.Contains(s.suite.stack.Release.DAGReaders, "scheduler") {
+		_, _ = s.WithoutScheduler(ctx)
+	}
+	// The run begins with a scheduler that is there, so that it says nothing of
+	// one that was not; where that took the minute, the server goes away again.
+	if time.Since(began) > lasts-taskStart {
+		if err := back(ctx); err != nil {
+			return out, err
+		}
+		began, lasts, away.To = time.Now(), taskStart, time.Time{}
+		if err := repo.Offline(ctx, lasts); err != nil {
+			return out, err
+		}
+	}
 	if _, err := s.start(ctx, dag); err != nil {
 		return out, err
 	}
-	// It is a minute of waiting, which another check can use that starts no task.
-	// What goes wrong with it is that check's to say: it gets the same facts.
+	// After that of the scheduler: a new one looks the exporter up anew.
 	if s.suite.selects(conformance.MetricsExporterRestart) {
 		_, _ = s.RestartExporter(ctx)
 	}

@@ -200,6 +200,24 @@ func (s *Session) DAGIDs(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
+// ExampleDAGs gives the DAGs listed now that come with Airflow itself.
+func (s *Session) ExampleDAGs(ctx context.Context) ([]string, error) {
+	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
+	defer cancel()
+	dags, err := s.Airflow.DAGs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list DAGs: %w", err)
+	}
+	var ids []string
+	for _, dag := range dags {
+		if !dag.Stale && strings.Contains(dag.FileLoc, "/example_dags/") {
+			ids = append(ids, dag.ID)
+		}
+	}
+	s.fact("example-dags", ids)
+	return ids, nil
+}
+
 // Looked is what a reader of the files saw while commits came in.
 type Looked struct {
 	Looks   int      `json:"looks"`

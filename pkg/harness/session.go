@@ -349,9 +349,13 @@ func (s *Session) exec(ctx context.Context, name string, command ...string) (str
 	if len(pods) == 0 {
 		return "", fmt.Errorf("run %s: component %s has no pod", command[0], name)
 	}
-	stdout, stderr, err := s.suite.clients.kube.Exec(ctx, pods[0].Name, component.Container, command, nil)
+	return s.execIn(ctx, pods[0].Name, component.Container, command...)
+}
+
+func (s *Session) execIn(ctx context.Context, pod, container string, command ...string) (string, error) {
+	stdout, stderr, err := s.suite.clients.kube.Exec(ctx, pod, container, command, nil)
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("run %v in %s: %w", command, pods[0].Name, err), errors.New(strings.TrimSpace(stderr)))
+		return "", errors.Join(fmt.Errorf("run %v in %s: %w", command, pod, err), errors.New(strings.TrimSpace(stderr)))
 	}
 	return stdout, nil
 }

@@ -122,6 +122,9 @@ var _ = Describe("DAG files from Git", func() {
 		ids, err := s.DAGIDs(ctx)
 		Expect(err).To(BeWithoutError())
 		Expect(ids).NotTo(ContainElement(outside.DAG), "a DAG from outside the configured folder is listed")
+		examples, err := s.ExampleDAGs(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(examples).To(BeEmpty(), "DAGs listed that are Airflow's own examples")
 	})
 
 	It("are refused from a server with another host key", suite.Check(conformance.DAGSyncWrongHostKey), func(ctx SpecContext) {
