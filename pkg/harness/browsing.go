@@ -175,7 +175,10 @@ func (p *visitor) trigger(ctx context.Context, dag string) error {
 	run, err := airflow.WaitRun(ctx, p.Airflow, dag, id, everyRun)
 	tasks, tasksErr := p.Airflow.TaskInstances(ctx, dag, id)
 	p.v.Run = Run{DAGRun: run, Tasks: tasks}
-	return errors.Join(p.describe(err, tasks), tasksErr)
+	if err != nil {
+		err = fmt.Errorf("%w; its tasks: %s", err, p.v.Run.Story())
+	}
+	return errors.Join(err, tasksErr)
 }
 
 // newestRun waits for a run that was triggered by hand in the user interface:

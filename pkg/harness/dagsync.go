@@ -290,7 +290,7 @@ func (s *Session) runMarked(ctx context.Context, file DAGFile, w Whereabouts) (W
 		return w, err
 	}
 	if w.Run.State != airflow.Success {
-		return w, fmt.Errorf("run %s of %s is %q with tasks %s", w.Run.ID, file.DAG, w.Run.State, w.Run.TaskStates())
+		return w, fmt.Errorf("run %s of %s is %q with tasks %s", w.Run.ID, file.DAG, w.Run.State, w.Run.Story())
 	}
 	value, err := s.XCom(ctx, w.Run, "where", -1)
 	if err != nil {

@@ -20,6 +20,8 @@ type PodFact = kube.PodFact
 type Run struct {
 	airflow.DAGRun
 	Tasks []airflow.TaskInstance `json:"tasks"`
+	// Aftermath is what became of the pods, where the run did not end as a success.
+	Aftermath []string `json:"aftermath,omitempty"`
 }
 
 // Ref names a try of an unmapped task of the run.
@@ -50,6 +52,11 @@ func (r Run) TaskStates() string {
 		parts = append(parts, TaskKey(t.Task, t.MapIndex, t.Try)+"="+state)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Story is TaskStates with what became of the pods.
+func (r Run) Story() string {
+	return strings.Join(append([]string{r.TaskStates()}, r.Aftermath...), "; ")
 }
 
 // TaskKey names one try of a task instance for comparison and messages.

@@ -68,7 +68,14 @@ func (s *Session) SharedRun(ctx context.Context, dag string) (Run, error) {
 func (s *Session) finish(ctx context.Context, dag string) (Run, error) {
 	run, err := airflow.WaitRun(ctx, s.Airflow, dag, s.runID(), everyRun)
 	tasks, tasksErr := s.tasks(ctx, dag)
-	return Run{DAGRun: run, Tasks: tasks}, errors.Join(s.describe(err, tasks), tasksErr)
+	done := Run{DAGRun: run, Tasks: tasks}
+	if err != nil || run.State != airflow.Success {
+		done.Aftermath = s.aftermath(ctx, dag, tasks)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w; its tasks: %s", err, done.Story())
+	}
+	return done, errors.Join(err, tasksErr)
 }
 
 // tasks reads the task instances under a context of its own when the caller's
@@ -80,13 +87,6 @@ func (s *Session) tasks(ctx context.Context, dag string) ([]airflow.TaskInstance
 		defer cancel()
 	}
 	return s.Airflow.TaskInstances(ctx, dag, s.runID())
-}
-
-func (s *Session) describe(err error, tasks []airflow.TaskInstance) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w; its tasks: %s", err, Run{Tasks: tasks}.TaskStates())
 }
 
 // XCom reads the return value of a task. mapIndex is -1 unless it is mapped.

@@ -69,7 +69,7 @@ func HaveState(want airflow.State) gomegatypes.GomegaMatcher {
 		if run.State == want {
 			return nil
 		}
-		return fmt.Errorf("run %s of %s is %q with tasks %s", run.ID, run.DAG, run.State, run.TaskStates())
+		return fmt.Errorf("run %s of %s is %q with tasks %s", run.ID, run.DAG, run.State, run.Story())
 	})
 }
 
