@@ -32,14 +32,14 @@ var (
 	LogsPersisted = Check{
 		ID: "logs.persisted", Title: "keeps a task's log in the object store after its pod is gone",
 		Level: Core, Requires: []Feature{FeatureKubernetesExecutor, FeatureObjectStorageLogs},
-		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#39225", "helm/charts#22294"},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#39225", "apache/airflow#46159", "helm/charts#22294"},
 		Since:   firstVersion,
 		Why:     "Task pods are removed when they end; a log that was not stored by then is lost with the reason of the failure.",
 	}
 	LogsVolume = Check{
 		ID: "logs.volume", Title: "keeps a task's log on the volume after its pod is gone and everything was scaled down",
 		Level: Core, Requires: []Feature{FeatureKubernetesExecutor, FeatureVolumeLogs},
-		Sources: []string{"Airflow documentation: Logging for Tasks"},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#16777"},
 		Since:   firstVersion,
 		Why:     "A volume that belongs to a pod goes with it, and nobody notices before the first night's scale-down.",
 	}
@@ -53,7 +53,7 @@ var (
 	LogsLive = Check{
 		ID: "logs.live", Title: "shows the log of a task while it runs",
 		Level: Core, Requires: []Feature{FeatureKubernetesExecutor},
-		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#65754", "apache/airflow#21111"},
+		Sources: []string{"Airflow documentation: Logging for Tasks", "apache/airflow#65754"},
 		Since:   firstVersion,
 		Why:     "Nobody can tell a slow task from a stuck one when its log shows only after its end.",
 	}

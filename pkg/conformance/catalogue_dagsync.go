@@ -42,7 +42,7 @@ var (
 	DAGSyncRefs = dagsync("refs", Core,
 		"delivers a branch, a tag and a full commit",
 		"Releases are pinned by tag or commit; a ref that is quietly taken for another delivers what nobody approved.",
-		[]Feature{FeatureGitSync}, "git-sync documentation: --ref", "kubernetes/git-sync#919")
+		[]Feature{FeatureGitSync}, "git-sync documentation: --ref")
 	DAGSyncSubmodule = dagsync("submodule", Core,
 		"delivers submodules",
 		"Shared code that is a submodule is an empty folder where it is not followed, and every DAG that imports it breaks.",

@@ -16,7 +16,7 @@ var (
 		Title:    "keeps every character in notes, XComs and logs",
 		Level:    Core,
 		Requires: []Feature{FeatureKubernetesExecutor, FeatureDatabaseAccess},
-		Sources:  []string{"Airflow documentation: Set up a Database Backend", "apache/airflow#19289"},
+		Sources:  []string{"Airflow documentation: Set up a Database Backend"},
 		Since:    firstVersion,
 		Why:      "A connection or a column with a character set of fewer than four bytes refuses an emoji or turns it into something else, in the middle of somebody's run.",
 	}

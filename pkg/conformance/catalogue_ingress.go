@@ -27,7 +27,7 @@ var (
 	IngressAPIToken = Check{
 		ID: "ingress.api_token", Title: "serves the API to a token through the ingress",
 		Level: Core, Requires: []Feature{FeatureIngress},
-		Sources: []string{"Airflow documentation: Public API", "apache/airflow#49727"},
+		Sources: []string{"Airflow documentation: Public API", "apache/airflow#49727", "apache/airflow#20199"},
 		Since:   firstVersion,
 		Why:     "Deployments and other systems come in by the same door as people, and a backend that names the wrong service is behind a Ready pod.",
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -155,7 +156,7 @@ func (s *Session) RenewCertificate(ctx context.Context) (r Renewal, err error) {
 		})
 	r.Took = time.Since(began)
 	if err != nil {
-		return r, errors.Join(err, s.certificateTrouble(i.host))
+		return r, errors.Join(err, s.certificateTrouble(i.host, r.After.Serial))
 	}
 	r.Now, err = s.ingressPods(ctx)
 	return r, err
@@ -226,9 +227,10 @@ func (s *Session) orderRenewal(ctx context.Context, host string) error {
 	return nil
 }
 
-// certificateTrouble says what cert-manager says of a certificate. It is asked
-// when time has run out, so it takes some of its own.
-func (s *Session) certificateTrouble(host string) error {
+// certificateTrouble says what cert-manager says of a certificate, and whether
+// its Secret holds the one that is served. It is asked when time has run out, so
+// it takes some of its own.
+func (s *Session) certificateTrouble(host, served string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), oneRequest)
 	defer cancel()
 	certificate, err := s.certificate(ctx, host)
@@ -241,7 +243,29 @@ func (s *Session) certificateTrouble(host string) error {
 		condition, _ := c.(map[string]any)
 		said = append(said, fmt.Sprintf("%v=%v: %v", condition["type"], condition["status"], condition["message"]))
 	}
+	said = append(said, s.inSecret(ctx, certificate, served))
 	return fmt.Errorf("certificate %s: %s", certificate.GetName(), strings.Join(said, "; "))
+}
+
+// inSecret says which certificate lies where cert-manager puts it.
+func (s *Session) inSecret(ctx context.Context, certificate *unstructured.Unstructured, served string) string {
+	name, _, _ := unstructured.NestedString(certificate.Object, "spec", "secretName")
+	secret, err := s.suite.clients.kube.Typed().CoreV1().Secrets(certificate.GetNamespace()).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Sprintf("its Secret %s cannot be read: %v", name, err)
+	}
+	block, _ := pem.Decode(secret.Data["tls.crt"])
+	if block == nil {
+		return fmt.Sprintf("its Secret %s holds no certificate", name)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("its Secret %s holds no certificate: %v", name, err)
+	case leaf.SerialNumber.Text(16) == served:
+		return fmt.Sprintf("its Secret %s holds the one that is served", name)
+	}
+	return fmt.Sprintf("its Secret %s holds number %s, which is not served", name, leaf.SerialNumber.Text(16))
 }
 
 // Order is one of cert-manager's to an ACME server.
