@@ -254,18 +254,23 @@ func (s *Session) inSecret(ctx context.Context, certificate *unstructured.Unstru
 	if err != nil {
 		return fmt.Sprintf("its Secret %s cannot be read: %v", name, err)
 	}
-	block, _ := pem.Decode(secret.Data["tls.crt"])
+	return fmt.Sprintf("its Secret %s holds %s", name, held(secret.Data["tls.crt"], served))
+}
+
+// held names the first certificate of a PEM file beside the number that is served.
+func held(file []byte, served string) string {
+	block, _ := pem.Decode(file)
 	if block == nil {
-		return fmt.Sprintf("its Secret %s holds no certificate", name)
+		return "no certificate"
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("its Secret %s holds no certificate: %v", name, err)
+		return fmt.Sprintf("no certificate: %v", err)
 	case leaf.SerialNumber.Text(16) == served:
-		return fmt.Sprintf("its Secret %s holds the one that is served", name)
+		return "the one that is served"
 	}
-	return fmt.Sprintf("its Secret %s holds number %s, which is not served", name, leaf.SerialNumber.Text(16))
+	return fmt.Sprintf("number %s, which is not served", leaf.SerialNumber.Text(16))
 }
 
 // Order is one of cert-manager's to an ACME server.
