@@ -1,7 +1,7 @@
 """One task that raises, with no retry left.
 
 Expected: failed; the task's log holds the exception's type, its message and this file's name.
-Serves: executor.failing_task.
+Serves: executor.failing_task, secrets.not_shown (a pod that is gone when logs are looked through).
 """
 
 from __future__ import annotations

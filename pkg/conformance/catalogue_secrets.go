@@ -45,8 +45,8 @@ var (
 		Why:     "A secret is changed because somebody has it who should not; tokens that are still believed, or tasks that no component believes, make that an outage.",
 	}
 	SecretsNotShown = Check{
-		ID: "secrets.not_shown", Title: "shows no secret in pods, workloads, config maps, events, logs or what Helm keeps beside its values",
-		Level:   Core,
+		ID: "secrets.not_shown", Title: "shows no secret in pods, workloads, config maps, events, logs or what Helm keeps beside its values, also not in logs of pods that are gone",
+		Level: Core, Requires: []Feature{FeatureKubernetesExecutor},
 		Sources: []string{"Airflow documentation: Helm Chart, Production Guide"},
 		Since:   firstVersion,
 		Why:     "Far more people, and every log store, may read pods, events and logs than may read Secrets.",

@@ -143,12 +143,17 @@ func (d *Dir) Append(f File, text string) error {
 
 // Log opens f for a text that comes bit by bit. A line reaches the file as
 // soon as it is complete. The file is appended to when it exists.
-func (d *Dir) Log(f File) (io.WriteCloser, error) {
+func (d *Dir) Log(f File) (io.WriteCloser, error) { return d.NoticingLog(f, nil) }
+
+// NoticingLog is Log, and tells noticed of each piece of the text that held a known
+// secret, as it was before that was taken out. noticed must neither keep nor write
+// the text. What is redacted for what stands around it is not told of.
+func (d *Dir) NoticingLog(f File, noticed func(text []byte)) (io.WriteCloser, error) {
 	file, err := d.open(f, os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
-	return d.redactor.Writer(file), nil
+	return &stream{redactor: d.redactor, to: file, noticed: noticed}, nil
 }
 
 // Import copies the regular files below the folder src to below f, redacted.

@@ -163,6 +163,21 @@ func (r *Redactor) Holds(text []byte) bool {
 	return false
 }
 
+// Count is how often a known secret, in any form, is in text.
+func (r *Redactor) Count(text []byte) int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	count := 0
+	for i := 0; i < len(text); {
+		n := r.formAt(text[i:])
+		if n > 0 {
+			count++
+		}
+		i += max(n, 1)
+	}
+	return count
+}
+
 // formAt returns the length of the longest form that text begins with.
 func (r *Redactor) formAt(text []byte) int {
 	for _, f := range r.byFirst[text[0]] {

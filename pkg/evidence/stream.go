@@ -23,6 +23,7 @@ func (r *Redactor) Writer(w io.WriteCloser) io.WriteCloser {
 type stream struct {
 	redactor *Redactor
 	to       io.WriteCloser
+	noticed  func(text []byte) // nil, or told of each piece that held a known secret, as it came
 	mu       sync.Mutex
 	held     []byte
 	inKey    bool // between the first and the last line of a key file
@@ -82,6 +83,9 @@ func (s *stream) ready(newline bool) int {
 // flush writes the first end bytes held, and more where a secret goes on.
 func (s *stream) flush(end int) error {
 	out, n := s.redactor.literals(s.held, end)
+	if s.noticed != nil && !bytes.Equal(out, s.held[:n]) {
+		s.noticed(s.held[:n])
+	}
 	out = s.redactor.Bytes(s.keyFile(bytes.Clone(out)))
 	s.held = append(s.held[:0], s.held[n:]...)
 	if len(out) == 0 {

@@ -126,7 +126,7 @@ var uses = map[string][]conformance.Check{
 	"fan_out": {conformance.ExecutorPodPerTask, conformance.ExecutorParallelTasks, conformance.ExecutorMappedTasks, conformance.ExecutorXCom,
 		conformance.ExecutorDefaultResources, conformance.ExecutorServiceAccount, conformance.ExecutorFinishedPods, conformance.LogsPersisted},
 	"retries":      {conformance.ExecutorRetries, conformance.LogsPerTry},
-	"failing":      {conformance.ExecutorFailingTask},
+	"failing":      {conformance.ExecutorFailingTask, conformance.SecretsNotShown},
 	"pod_override": {conformance.ExecutorPodOverride},
 	"log_content":  {conformance.LogsContent, conformance.IngressLargeLog, conformance.DatabaseUnicode, conformance.DatabaseTimeZone, conformance.DatabasePooled},
 	"shipped":      {conformance.LogsShippedOnce, conformance.LogsShippedFields, conformance.LogsShippedMultiline, conformance.LogsShippedFilter},
@@ -201,7 +201,7 @@ func (s *Suite) Begin(ctx ginkgo.SpecContext) {
 func looksBack(check conformance.Check) bool {
 	switch check.ID {
 	case conformance.SecretsFernetRotation.ID, conformance.SecretsSigningRotation.ID, conformance.LogsCredentialsRotated.ID,
-		conformance.PlatformNoRestarts.ID, conformance.PlatformErrorLines.ID:
+		conformance.SecretsNotShown.ID, conformance.PlatformNoRestarts.ID, conformance.PlatformErrorLines.ID:
 		return true
 	}
 	return false

@@ -137,6 +137,22 @@ func (s *Session) FinishedPods(ctx context.Context, run Run) (Pods, error) {
 	})
 }
 
+// GonePods waits until every pod of a run that was begun before the first check is
+// gone, or has ended where finished pods are kept. It asks the record alone, so a
+// platform that is just being restarted does not matter. Pods that stay block the
+// spec: what it looks for is what nobody can see any more.
+func (s *Session) GonePods(ctx context.Context, dag string) (Pods, error) {
+	run := Run{DAGRun: airflow.DAGRun{DAG: dag, ID: s.runID()}}
+	if s.Asked().Platform.KeepPods {
+		return s.FinishedPods(ctx, run)
+	}
+	pods, err := s.DeletedPods(ctx, run)
+	if err != nil {
+		s.Unable(err.Error())
+	}
+	return pods, err
+}
+
 // DeletedPods waits until every pod of the run is gone from the cluster.
 func (s *Session) DeletedPods(ctx context.Context, run Run) (Pods, error) {
 	return s.waitPods(ctx, run, "to be removed", func(pod TaskPod) bool { return !pod.Deleted.IsZero() })

@@ -10,15 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/kube"
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // Secrets are texts that nobody may see but in a Secret, by what they are.
@@ -26,7 +27,7 @@ type Secrets map[string]string
 
 // DatabasePassword is the password of the metadata database.
 func (s *Session) DatabasePassword() Secrets {
-	return Secrets{"the database's password": s.suite.stack.Database.Secret}
+	return Secrets{standing.DatabasePassword: s.suite.stack.Database.Secret}
 }
 
 // AllSecrets is every secret that the stack was made with, those of its files of
@@ -35,24 +36,7 @@ func (s *Session) AllSecrets(ctx context.Context) (Secrets, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
 	stack := s.suite.stack
-	all := s.DatabasePassword()
-	for what, secret := range map[string]string{
-		"the administrator's password": stack.AdminPassword, "the fernet key": stack.FernetKey, "the signing secret": stack.JWTSecret,
-		"the session key": stack.APISecretKey, "the access key of the object store": stack.ObjectStorage.Secret,
-		"the key of the object store's administrator": stack.ObjectAdmin.Secret, "the password of the log store": stack.LogStore.Secret,
-		"the password of a connection": stack.ConnectionSecret,
-	} {
-		all[what] = secret
-	}
-	known := map[string]bool{}
-	for _, secret := range all {
-		known[secret] = true
-	}
-	for i, secret := range stack.Secrets {
-		if !known[secret] {
-			all["secret "+strconv.Itoa(i+1)+" of the stack"] = secret
-		}
-	}
+	all := Secrets(stack.NamedSecrets())
 	at := stack.Release.Keys
 	if at == nil {
 		return all, nil
@@ -67,7 +51,7 @@ func (s *Session) AllSecrets(ctx context.Context) (Secrets, error) {
 
 // Shown is a place that holds a secret. It says which by what it is.
 type Shown struct {
-	Secret string `json:"secret"`
+	Secret string `json:"of"` // what it is: a key of another name would be taken for the secret itself
 	Place  string `json:"place"`
 }
 
@@ -75,37 +59,28 @@ func (s Shown) String() string { return s.Place + " holds " + s.Secret }
 
 // looking compares texts with secrets.
 type looking struct {
-	all    *evidence.Redactor
-	each   map[string]*evidence.Redactor
-	places map[Shown]bool
+	secrets *evidence.Named
+	places  map[Shown]bool
 }
 
 func lookFor(secrets Secrets) (*looking, error) {
-	l := &looking{each: map[string]*evidence.Redactor{}, places: map[Shown]bool{}}
-	var texts []string
-	for what, secret := range secrets {
-		one, err := evidence.NewRedactor(secret)
-		if errors.Is(err, evidence.ErrShortSecret) {
-			continue // it would be found in the middle of harmless words
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look for %s: %w", what, err)
-		}
-		l.each[what] = one
-		texts = append(texts, secret)
-	}
-	var err error
-	l.all, err = evidence.NewRedactor(texts...)
-	return l, err
+	named, err := evidence.NewNamed(secrets)
+	return &looking{secrets: named, places: map[Shown]bool{}}, err
 }
 
 func (l *looking) at(place string, text []byte) {
-	if !l.all.Holds(text) {
-		return
+	for what := range l.secrets.In(text) {
+		l.places[Shown{Secret: what, Place: place}] = true
 	}
-	for what, one := range l.each {
-		if one.Holds(text) {
-			l.places[Shown{Secret: what, Place: place}] = true
+}
+
+// recorded adds where one of the secrets was taken out of the recording, but for
+// logs that show it to this day.
+func (l *looking) recorded(redactions []standing.Redaction) {
+	for _, one := range redactions {
+		living := Shown{Secret: one.Secret, Place: strings.Replace(one.Place, "the recorded log of ", "the log of ", 1)}
+		if l.secrets.Knows(one.Secret) && !l.places[living] {
+			l.places[Shown{Secret: one.Secret, Place: one.Place}] = true
 		}
 	}
 }
@@ -123,7 +98,8 @@ func (l *looking) found() []Shown {
 // which it is usually written: objects that are no Secrets, events, the logs of
 // all containers, and what Helm keeps of the release beside its values and its
 // Secrets. What is found is read from the cluster and never written down, since
-// evidence must not hold it either.
+// evidence must not hold it either. Of what is gone by now, pods and logs, it is
+// told by those who recorded it.
 func (s *Session) WhereSecretsShow(ctx context.Context, secrets Secrets) (places []Shown, looked int, err error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
@@ -163,9 +139,32 @@ func (s *Session) WhereSecretsShow(ctx context.Context, secrets Secrets) (places
 			looked++
 		}
 	}
+	redactions, err := s.suite.redactions()
+	if err != nil {
+		return nil, looked, err
+	}
+	look.recorded(redactions)
 	places = look.found()
 	s.fact("secrets-shown", map[string]any{"places": places, "looked": looked})
 	return places, looked, nil
+}
+
+// redactions are the secrets that were taken out of what was recorded so far. A
+// line without its end is still being written.
+func (s *Suite) redactions() ([]standing.Redaction, error) {
+	data, err := os.ReadFile(s.dir.Abs(standing.RecordedRedactions))
+	if err != nil {
+		return nil, fmt.Errorf("read what was taken out of the recording: %w", err)
+	}
+	var all []standing.Redaction
+	for line := range bytes.Lines(data[:bytes.LastIndexByte(data, '\n')+1]) {
+		var one standing.Redaction
+		if err := json.Unmarshal(line, &one); err != nil {
+			return nil, fmt.Errorf("read what was taken out of the recording: %w", err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // keptByHelm is what Helm keeps of the present revision. Its values hold

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 func TestLookingNamesTheSecretAndNotItsValue(t *testing.T) {
@@ -19,6 +21,24 @@ func TestLookingNamesTheSecretAndNotItsValue(t *testing.T) {
 	look.at("event y", []byte("http://u:a%2Fb%20c%3Fd@host, abc"))
 	look.at("log z", []byte("nothing"))
 	want := []Shown{{Secret: "the password", Place: "event y"}, {Secret: "the key", Place: "pod x"}}
+	if got := look.found(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestLookingTakesOverWhatWasRecorded(t *testing.T) {
+	look, err := lookFor(Secrets{"the key": "open-sesame"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look.at("the log of living/base", []byte("open-sesame"))
+	look.recorded([]standing.Redaction{
+		{Secret: "the key", Place: "the recorded log of living/base", Count: 1},
+		{Secret: "the key", Place: "the recorded log of gone/base", Count: 2},
+		{Secret: "the key", Place: "the recorded log of gone/base", Count: 1},
+		{Secret: "another", Place: "the recorded log of gone/base", Count: 1},
+	})
+	want := []Shown{{Secret: "the key", Place: "the log of living/base"}, {Secret: "the key", Place: "the recorded log of gone/base"}}
 	if got := look.found(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

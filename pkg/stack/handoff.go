@@ -70,6 +70,15 @@ type Handoff struct {
 // AllSecrets gives every value that evidence must not hold.
 func (h Handoff) AllSecrets() []string { return slices.Concat(h.Secrets, h.FileSecrets) }
 
+// namedSecrets are all of them by what they are.
+func namedSecrets(h Handoff) map[string]string {
+	return standing.Stack{
+		AdminPassword: h.AdminPassword, FernetKey: h.FernetKey, JWTSecret: h.JWTSecret, APISecretKey: h.APISecretKey,
+		Database: h.Database, ObjectStorage: h.ObjectStorage, ObjectAdmin: h.ObjectAdmin, LogStore: h.LogStore,
+		Git: h.Git, ConnectionSecret: h.ConnectionSecret, Secrets: h.AllSecrets(),
+	}.NamedSecrets()
+}
+
 // HandoffPath is where the handoff of a stack lies below the state directory.
 func HandoffPath(state, name string) string { return filepath.Join(state, "stacks", name+".json") }
 

@@ -195,6 +195,23 @@ var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueO
 		Expect(got.Logs.Old).To(ContainSubstring("airworthy marker: password of"), "an old log as the API gives it")
 	})
 
+	// After the rest: what is gone by then showed secrets too, if it did.
+	It("shows no secret but in Secrets", suite.Check(conformance.SecretsNotShown), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		secrets, err := s.AllSecrets(ctx)
+		Expect(err).To(BeWithoutError())
+
+		By("waiting until a task's pod was there and is gone")
+		_, err = s.GonePods(ctx, "failing")
+		Expect(err).To(BeWithoutError())
+
+		By("reading pods, workloads, config maps, events, logs and what Helm keeps, and what was recorded of those that are gone")
+		places, looked, err := s.WhereSecretsShow(ctx, secrets)
+		Expect(err).To(BeWithoutError())
+		Expect(looked).To(BeNumerically(">", 10), "objects and logs that were read")
+		Expect(places).To(ShowNothing())
+	})
+
 	It("restarts no container", suite.Check(conformance.PlatformNoRestarts), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		pods, err := s.RecordedComponents(ctx)

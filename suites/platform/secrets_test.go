@@ -48,18 +48,6 @@ var _ = Describe("secrets", func() {
 		Expect(log).To(BeWithoutSecret(s.ConnectionPassword()))
 	})
 
-	It("are shown nowhere but in Secrets", suite.Check(conformance.SecretsNotShown), func(ctx SpecContext) {
-		s := suite.Session(ctx)
-		secrets, err := s.AllSecrets(ctx)
-		Expect(err).To(BeWithoutError())
-
-		By("reading pods, workloads, config maps, events, logs and what Helm keeps")
-		places, looked, err := s.WhereSecretsShow(ctx, secrets)
-		Expect(err).To(BeWithoutError())
-		Expect(looked).To(BeNumerically(">", 10), "objects and logs that were read")
-		Expect(places).To(ShowNothing())
-	})
-
 	It("are shared by those who sign tokens and those who check them", suite.Check(conformance.SecretsSigningKey), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		got, err := s.ConnectionsRun(ctx)

@@ -106,7 +106,19 @@ func Kills(disturbances string) string    { return disturbances + ".kills.jsonl"
 const (
 	RecordedPods   evidence.File = "cluster/objects/pods.jsonl"  // one kube.PodFact a line, in the order of changes
 	RecordedEvents evidence.File = "cluster/events/events.jsonl" // one kube.EventFact a line
+	// RecordedRedactions says which secrets were taken out of the above and of the
+	// logs of the platform's pods: one Redaction a line. It is there, and mostly
+	// empty, as soon as anything is recorded.
+	RecordedRedactions evidence.File = "cluster/redactions.jsonl"
 )
+
+// Redaction is what was taken out of one piece of the recording. Where the pod is
+// gone, nothing else tells of it.
+type Redaction struct {
+	Secret string `json:"of"` // what it is, as NamedSecrets names it
+	Place  string `json:"place"`
+	Count  int    `json:"count"`
+}
 
 // RecordedLogs is the folder with the logs of a pod's containers:
 // CONTAINER.log, and CONTAINER.N.log for its Nth restart.
