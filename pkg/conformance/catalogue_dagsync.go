@@ -27,6 +27,14 @@ var (
 		"refuses a Git server with another host key",
 		"Whoever answers in the Git server's place decides what every task runs, with every credential the platform has.",
 		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
+	DAGSyncWrongCA = dagsync("wrong_ca", Core,
+		"refuses a Git server whose certificate another authority signed",
+		"Whoever answers in the Git server's place is given the token, and decides what every task runs.",
+		[]Feature{FeatureGitSyncHTTPS, FeatureKubernetesExecutor}, "git-sync documentation: --git-config")
+	DAGSyncWrongToken = dagsync("wrong_token", Core,
+		"gets nothing with a wrong token, and does not show the one that it has",
+		"A token that is taken away must end the access; where another way in is left, or the token stands in a log, it does not.",
+		[]Feature{FeatureGitSyncHTTPS, FeatureKubernetesExecutor}, "git-sync documentation: --password-file")
 	DAGSyncKeyPrivate = dagsync("key_private", Core,
 		"shows the deploy key to git-sync alone",
 		"Task pods run code of many authors: a key that they can read leaves with the first of them.",
@@ -67,7 +75,7 @@ func dagsync(subject string, level Level, title, why string, requires []Feature,
 
 func dagsyncChecks() []Check {
 	return []Check{
-		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey,
+		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey, DAGSyncWrongCA, DAGSyncWrongToken,
 		DAGSyncKeyPrivate, DAGSyncServerGone, DAGSyncSubFolder, DAGSyncRefs, DAGSyncSubmodule, DAGSyncDepth, DAGSyncAtomic, DAGSyncPinnedRun,
 	}
 }

@@ -22,11 +22,12 @@ const (
 	FeatureKubernetesExecutor Feature = "kubernetes-executor"
 	FeatureObjectStorageLogs  Feature = "object-storage-logs"
 	FeatureVolumeLogs         Feature = "volume-logs"
-	FeatureLiveDAGs           Feature = "live-dags"    // DAG files can be changed while the platform runs
-	FeatureGitDAGs            Feature = "git-dags"     // DAG files come from a Git repository
-	FeatureGitSync            Feature = "git-sync"     // git-sync brings them
-	FeatureGitSyncSSH         Feature = "git-sync-ssh" // and reaches the repository over SSH
-	FeatureGitBundle          Feature = "git-bundle"   // Airflow's own Git DAG bundle brings them, with versions
+	FeatureLiveDAGs           Feature = "live-dags"      // DAG files can be changed while the platform runs
+	FeatureGitDAGs            Feature = "git-dags"       // DAG files come from a Git repository
+	FeatureGitSync            Feature = "git-sync"       // git-sync brings them
+	FeatureGitSyncSSH         Feature = "git-sync-ssh"   // and reaches the repository over SSH
+	FeatureGitSyncHTTPS       Feature = "git-sync-https" // or over HTTPS, with a token and an authority of its own
+	FeatureGitBundle          Feature = "git-bundle"     // Airflow's own Git DAG bundle brings them, with versions
 	FeatureDatabaseAccess     Feature = "database-access"
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret

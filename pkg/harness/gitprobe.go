@@ -3,9 +3,11 @@ package harness
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/airworthy/airworthy/pkg/await"
+	"github.com/airworthy/airworthy/pkg/evidence"
 	"github.com/airworthy/airworthy/pkg/gitrepo"
 	"github.com/airworthy/airworthy/pkg/kube"
 	"github.com/airworthy/airworthy/pkg/service"
@@ -25,6 +28,21 @@ import (
 type Probe struct {
 	Env        map[string]string // that replaces the platform's
 	KnownHosts string            // that replaces the platform's, when not empty
+	CA         string            // likewise, of HTTPS
+	Token      string            // likewise; it can be read in the pod's own description, so it is no real one
+}
+
+// files are those that take the place of what a volume of the platform holds.
+func (p Probe) files(volume corev1.Volume) map[string]string {
+	files := map[string]string{}
+	switch {
+	case volume.ConfigMap != nil:
+		files["known_hosts"], files["ca.crt"] = p.KnownHosts, p.CA
+	case volume.Secret != nil:
+		files["token"] = p.Token
+	}
+	maps.DeleteFunc(files, func(_, content string) bool { return content == "" })
+	return files
 }
 
 // Probed is what a probe left behind.
@@ -35,6 +53,7 @@ type Probed struct {
 	Commit   string   `json:"commit"`   // that the link names; empty where there is none
 	Files    []string `json:"files"`    // below the link
 	Shallow  []string `json:"shallow"`  // commits at which the history was cut
+	Showed   bool     `json:"showed"`   // the probe's token, in what git-sync said
 }
 
 const (
@@ -71,7 +90,7 @@ func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probe
 		return Probed{}, err
 	}
 	for made := 1; ; made++ {
-		probed, ended, err := s.runProbe(ctx, pod)
+		probed, ended, err := s.runProbe(ctx, pod, probe)
 		var never notRunError
 		switch {
 		case err == nil:
@@ -89,7 +108,7 @@ func (s *Session) GitProbe(ctx context.Context, name string, probe Probe) (Probe
 const probePods = 3
 
 // runProbe makes a pod of this description, and reads what git-sync did in it.
-func (s *Session) runProbe(ctx context.Context, pod *corev1.Pod) (Probed, kube.PodFact, error) {
+func (s *Session) runProbe(ctx context.Context, pod *corev1.Pod, probe Probe) (Probed, kube.PodFact, error) {
 	client := s.suite.clients.kube
 	pod, err := client.Typed().CoreV1().Pods(client.Namespace()).Create(ctx, pod, metav1.CreateOptions{})
 	if err != nil {
@@ -116,7 +135,29 @@ func (s *Session) runProbe(ctx context.Context, pod *corev1.Pod) (Probed, kube.P
 	if err := json.Unmarshal([]byte(said), &probed); err != nil {
 		return probed, ended, fmt.Errorf("read what git-sync left: %w: %.300q", err, said)
 	}
-	return probed, ended, nil
+	if probe.Token != "" {
+		probed.Showed, err = s.showed(ctx, pod.Name, probe.Token, probed)
+	}
+	return probed, ended, err
+}
+
+// showed looks for a token in everything that git-sync said, in any form in which
+// it is usually written.
+func (s *Session) showed(ctx context.Context, pod, token string, probed Probed) (bool, error) {
+	log, err := s.suite.clients.kube.Logs(ctx, pod, s.initName(), kube.LogOptions{})
+	if err != nil {
+		return false, fmt.Errorf("read git-sync's log: %w", err)
+	}
+	defer log.Close()
+	text, err := io.ReadAll(log)
+	if err != nil {
+		return false, fmt.Errorf("read git-sync's log: %w", err)
+	}
+	look, err := evidence.NewRedactor(token)
+	if err != nil {
+		return false, fmt.Errorf("look for the token: %w", err)
+	}
+	return look.Holds(text) || look.Holds([]byte(probed.Said())), nil
 }
 
 // notRunError is why a probe says nothing of git-sync: the node never ran it.
@@ -204,7 +245,8 @@ func (s *Session) probePod(ctx context.Context, name string, probe Probe) (*core
 	sync.VolumeMounts = slices.DeleteFunc(slices.Clone(sync.VolumeMounts), func(m corev1.VolumeMount) bool {
 		return strings.HasPrefix(m.MountPath, "/var/run/secrets/kubernetes.io")
 	})
-	volumes := append(probeVolumes(of.Spec.Volumes, sync, probe.KnownHosts != ""),
+	own, annotations := probeVolumes(of.Spec.Volumes, sync, probe)
+	volumes := append(own,
 		corev1.Volume{Name: "said", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 	// What ends git-sync before its first sync stands in its log alone.
 	sync.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
@@ -216,7 +258,7 @@ func (s *Session) probePod(ctx context.Context, name string, probe Probe) (*core
 		VolumeMounts: slices.DeleteFunc(slices.Clone(sync.VolumeMounts), func(m corev1.VolumeMount) bool { return m.MountPath != "/git" && m.MountPath != saidMount }),
 	}
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "gitprobe-" + name + "-", Annotations: map[string]string{"airworthy.dev/known-hosts": probe.KnownHosts}},
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "gitprobe-" + name + "-", Annotations: annotations},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever, SecurityContext: of.Spec.SecurityContext, TerminationGracePeriodSeconds: new(int64),
 			AutomountServiceAccountToken: new(bool), Volumes: volumes, Containers: []corev1.Container{sync, beside},
@@ -224,22 +266,27 @@ func (s *Session) probePod(ctx context.Context, name string, probe Probe) (*core
 	}, nil
 }
 
-// probeVolumes are those that git-sync mounts; the known hosts come from the
-// pod's own annotation where the check gives others.
-func probeVolumes(all []corev1.Volume, sync corev1.Container, ownHosts bool) []corev1.Volume {
-	var kept []corev1.Volume
+// probeVolumes are those that git-sync mounts. What the check gives in their place
+// comes from the pod's own annotations.
+func probeVolumes(all []corev1.Volume, sync corev1.Container, probe Probe) (kept []corev1.Volume, annotations map[string]string) {
+	annotations = map[string]string{}
 	for _, volume := range all {
 		if !slices.ContainsFunc(sync.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume.Name }) {
 			continue
 		}
-		if ownHosts && volume.ConfigMap != nil {
-			volume.VolumeSource = corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{{
-				Path: "known_hosts", FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['airworthy.dev/known-hosts']"},
-			}}}}
+		if files := probe.files(volume); len(files) > 0 {
+			from := &corev1.DownwardAPIVolumeSource{}
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				annotations["airworthy.dev/"+name] = files[name]
+				from.Items = append(from.Items, corev1.DownwardAPIVolumeFile{
+					Path: name, FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['airworthy.dev/" + name + "']"},
+				})
+			}
+			volume.VolumeSource = corev1.VolumeSource{DownwardAPI: from}
 		}
 		kept = append(kept, volume)
 	}
-	return kept
+	return kept, annotations
 }
 
 // gitSyncPod is a living pod that git-sync runs in.
@@ -270,3 +317,12 @@ func (s *Session) StrangersHosts() (string, error) {
 	}
 	return service.KnownHosts(s.suite.stack.Git.SSH.FromPod, key)
 }
+
+// GitAuthority is the certificate of the authority that signed the Git server's, PEM.
+func (s *Session) GitAuthority() string { return s.suite.stack.Git.CA }
+
+// StrangersAuthority is the certificate of an authority that signed no server's, PEM.
+func (s *Session) StrangersAuthority() (string, error) { return gitrepo.StrangersAuthority() }
+
+// StrangersToken is a token like the platform's that no server takes.
+func (s *Session) StrangersToken() string { return rand.Text() + rand.Text() }

@@ -25,9 +25,9 @@ func notOffered(run config.Run, claimed []conformance.Feature, policies string) 
 // reasons holds a reason for every feature; it holds where the feature is not claimed.
 func reasons(run config.Run, policies string) []conformance.Absence {
 	delivery := fmt.Sprintf("the run file delivers DAG files otherwise (platform.dagDelivery: %s)", run.Platform.DAGDelivery)
-	ssh, ingress := delivery, "the run file asks for no ingress (ingress.kind)"
+	access, ingress := delivery, "the run file asks for no ingress (ingress.kind)"
 	if run.Platform.DAGDelivery == platform.DAGsGitSync {
-		ssh = fmt.Sprintf("the run file reaches the repository otherwise (git.kind: %s)", run.Git.Kind)
+		access = fmt.Sprintf("the run file reaches the repository otherwise (git.kind: %s)", run.Git.Kind)
 	}
 	behind := func(otherwise string) string {
 		if run.Ingress.Kind == "none" {
@@ -48,7 +48,8 @@ func reasons(run config.Run, policies string) []conformance.Absence {
 		{Feature: conformance.FeatureLiveDAGs, Because: "DAG files are part of the image and change with it alone (platform.dagDelivery: " + run.Platform.DAGDelivery + ")"},
 		{Feature: conformance.FeatureGitDAGs, Because: delivery},
 		{Feature: conformance.FeatureGitSync, Because: delivery},
-		{Feature: conformance.FeatureGitSyncSSH, Because: ssh},
+		{Feature: conformance.FeatureGitSyncSSH, Because: access},
+		{Feature: conformance.FeatureGitSyncHTTPS, Because: access},
 		{Feature: conformance.FeatureGitBundle, Because: delivery},
 		{Feature: conformance.FeatureDatabaseSecret, Because: "the run file names no Secret for the connection (database.secret)"},
 		{Feature: conformance.FeatureDatabasePause, Because: "the database does not run in a container engine of this machine, which alone can pause it"},

@@ -138,6 +138,38 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(refused).To(HaveFailedFor("Host key verification failed"))
 	})
 
+	It("are refused from a server with another authority's certificate", suite.Check(conformance.DAGSyncWrongCA), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		stranger, err := s.StrangersAuthority()
+		Expect(err).To(BeWithoutError())
+
+		By("syncing with an authority that did not sign the server's certificate")
+		refused, err := s.GitProbe(ctx, "authority", harness.Probe{CA: stranger})
+		Expect(err).To(BeWithoutError())
+		// As GnuTLS and as OpenSSL say it.
+		Expect(refused).To(HaveFailedFor("server certificate verification failed", "SSL certificate problem"))
+
+		By("syncing in the same way with the one that did")
+		taken, err := s.GitProbe(ctx, "authority-own", harness.Probe{CA: s.GitAuthority()})
+		Expect(err).To(BeWithoutError())
+		Expect(taken).To(HaveDeliveredFiles())
+	})
+
+	It("are not given to a wrong token", suite.Check(conformance.DAGSyncWrongToken), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+
+		By("syncing with a token that the server does not know")
+		refused, err := s.GitProbe(ctx, "token", harness.Probe{Token: s.StrangersToken()})
+		Expect(err).To(BeWithoutError())
+		Expect(refused).To(HaveFailedFor("Authentication failed"))
+		Expect(refused).To(HaveKeptItsToken())
+
+		By("syncing in the same way with the platform's own")
+		taken, err := s.GitProbe(ctx, "token-own", harness.Probe{})
+		Expect(err).To(BeWithoutError())
+		Expect(taken).To(HaveDeliveredFiles())
+	})
+
 	It("leave the deploy key to git-sync alone", suite.Check(conformance.DAGSyncKeyPrivate), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		where, err := s.DeliveredRun(ctx)

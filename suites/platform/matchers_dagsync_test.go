@@ -85,13 +85,40 @@ func BeGone() func(airflow.DAG) error {
 	}
 }
 
-func HaveFailedFor(reason string) gomegatypes.GomegaMatcher {
-	return fact("a sync that failed for "+reason, func(p harness.Probed) error {
+// HaveFailedFor: nothing came, for one of the reasons.
+func HaveFailedFor(reasons ...string) gomegatypes.GomegaMatcher {
+	return fact("a sync that failed for "+strings.Join(reasons, " or "), func(p harness.Probed) error {
 		if p.ExitCode == 0 {
 			return fmt.Errorf("it delivered commit %s", p.Commit)
 		}
-		if !strings.Contains(p.Said(), reason) {
+		if p.Commit != "" || len(p.Files) > 0 {
+			return fmt.Errorf("it failed, and delivered commit %q with %d files all the same", p.Commit, len(p.Files))
+		}
+		if !slices.ContainsFunc(reasons, func(reason string) bool { return strings.Contains(p.Said(), reason) }) {
 			return fmt.Errorf("it failed with exit code %d for something else:\n%s", p.ExitCode, end(p.Said()))
+		}
+		return nil
+	})
+}
+
+// HaveKeptItsToken: what git-sync said does not hold the token that it was given.
+func HaveKeptItsToken() gomegatypes.GomegaMatcher {
+	return fact("a token that is not shown", func(p harness.Probed) error {
+		if p.Showed {
+			return errors.New("git-sync showed the token that it was given")
+		}
+		return nil
+	})
+}
+
+// HaveDeliveredFiles: a commit came, whichever it is.
+func HaveDeliveredFiles() gomegatypes.GomegaMatcher {
+	return fact("a sync that delivers", func(p harness.Probed) error {
+		if p.ExitCode != 0 {
+			return fmt.Errorf("it failed with exit code %d:\n%s", p.ExitCode, end(p.Said()))
+		}
+		if p.Commit == "" || len(p.Files) == 0 {
+			return fmt.Errorf("it delivered commit %q with %d files", p.Commit, len(p.Files))
 		}
 		return nil
 	})

@@ -232,6 +232,8 @@ func (a Adapter) features(spec platform.Spec, rendered helm.Rendered) []conforma
 		out = append(out, conformance.FeatureGitSync)
 		if spec.Git.Kind == platform.GitSSH {
 			out = append(out, conformance.FeatureGitSyncSSH)
+		} else {
+			out = append(out, conformance.FeatureGitSyncHTTPS)
 		}
 	}
 	if spec.DAGDelivery == platform.DAGsGitBundle {
