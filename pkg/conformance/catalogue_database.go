@@ -31,12 +31,12 @@ var (
 	}
 	DatabaseSecretHidden = Check{
 		ID:       "database.secret_hidden",
-		Title:    "shows the database's password nowhere but in its Secret",
+		Title:    "shows the database's password nowhere but in its Secret, and in no task's environment",
 		Level:    Core,
-		Requires: []Feature{FeatureDatabaseSecret},
+		Requires: []Feature{FeatureKubernetesExecutor, FeatureEnvironmentConnections, FeatureDatabaseSecret},
 		Sources:  []string{"Airflow documentation: Helm Chart, Production Guide"},
 		Since:    firstVersion,
-		Why:      "Whoever may read pods, events or logs, which is far more people than may read Secrets, would own every connection that Airflow keeps.",
+		Why:      "Whoever may read pods, events or logs, which is far more people than may read Secrets, or write a DAG, would own every connection that Airflow keeps.",
 	}
 	DatabasePooled = Check{
 		ID:       "database.pooled",

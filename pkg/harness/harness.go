@@ -128,8 +128,9 @@ var uses = map[string][]conformance.Check{
 	"retries":      {conformance.ExecutorRetries, conformance.LogsPerTry},
 	"failing":      {conformance.ExecutorFailingTask, conformance.SecretsNotShown},
 	"pod_override": {conformance.ExecutorPodOverride},
-	"log_content":  {conformance.LogsContent, conformance.IngressLargeLog, conformance.DatabaseUnicode, conformance.DatabaseTimeZone, conformance.DatabasePooled},
-	"shipped":      {conformance.LogsShippedOnce, conformance.LogsShippedFields, conformance.LogsShippedMultiline, conformance.LogsShippedFilter},
+	"log_content": {conformance.LogsContent, conformance.IngressLargeLog, conformance.DatabaseUnicode, conformance.DatabaseTimeZone, conformance.DatabasePooled,
+		conformance.DatabaseSecretHidden},
+	"shipped": {conformance.LogsShippedOnce, conformance.LogsShippedFields, conformance.LogsShippedMultiline, conformance.LogsShippedFilter},
 }
 
 // early is the order in which runs are started: those that wait longest first.

@@ -42,7 +42,7 @@ func (s *Session) start(ctx context.Context, dag string) (airflow.DAGRun, error)
 	if !airflow.NotFound(err) {
 		return run, err
 	}
-	run, err = s.Airflow.Trigger(ctx, dag, s.runID(), nil)
+	run, err = s.Airflow.Trigger(ctx, dag, s.runID(), s.conf(dag))
 	if err != nil {
 		return run, fmt.Errorf("trigger %s: %w", dag, err)
 	}

@@ -196,7 +196,9 @@ func TestGroupOnAPlatform(t *testing.T) {
 		{Check: "platform.versions", Name: "any", Expect: map[string]string{"platform.versions": "x"}},
 		{Check: "platform.components_ready", Name: "key", Needs: []conformance.Feature{conformance.FeatureDatabaseSecret}, Install: "x"},
 	}}
-	all := []conformance.Feature{conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess, conformance.FeatureDatabaseSecret}
+	all := []conformance.Feature{
+		conformance.FeatureKubernetesExecutor, conformance.FeatureDatabaseAccess, conformance.FeatureEnvironmentConnections, conformance.FeatureDatabaseSecret,
+	}
 	for _, row := range []struct {
 		name, database string
 		features       []conformance.Feature
@@ -204,7 +206,7 @@ func TestGroupOnAPlatform(t *testing.T) {
 	}{
 		{"everything", "mysql", all, nil},
 		{"another database", "postgres", all, []string{"database.unicode/for-mysql: is for mysql"}},
-		{"no secret", "mysql", all[:2], []string{"database.secret_hidden/secret: database.secret_hidden needs database-secret, which this platform does not claim",
+		{"no secret", "mysql", all[:3], []string{"database.secret_hidden/secret: database.secret_hidden needs database-secret, which this platform does not claim",
 			"platform.components_ready/key: needs database-secret, which this platform does not claim"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
