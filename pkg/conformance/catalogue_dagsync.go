@@ -27,6 +27,10 @@ var (
 		"refuses a Git server with another host key",
 		"Whoever answers in the Git server's place decides what every task runs, with every credential the platform has.",
 		[]Feature{FeatureGitSyncSSH, FeatureKubernetesExecutor}, "git-sync documentation: Using SSH with git-sync")
+	DAGSyncBundleHostKey = dagsync("bundle_host_key", Core,
+		"refuses a Git server with another host key where Airflow itself fetches DAG files",
+		"Airflow's own Git connection verifies no host key until it is told to: whoever answers in the server's place decides what every task runs.",
+		[]Feature{FeatureGitBundleSSH}, "Airflow documentation: Git Connection")
 	DAGSyncWrongCA = dagsync("wrong_ca", Core,
 		"refuses a Git server whose certificate another authority signed",
 		"Whoever answers in the Git server's place is given the token, and decides what every task runs.",
@@ -75,7 +79,7 @@ func dagsync(subject string, level Level, title, why string, requires []Feature,
 
 func dagsyncChecks() []Check {
 	return []Check{
-		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey, DAGSyncWrongCA, DAGSyncWrongToken,
+		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey, DAGSyncBundleHostKey, DAGSyncWrongCA, DAGSyncWrongToken,
 		DAGSyncKeyPrivate, DAGSyncServerGone, DAGSyncSubFolder, DAGSyncRefs, DAGSyncSubmodule, DAGSyncDepth, DAGSyncAtomic, DAGSyncPinnedRun,
 	}
 }

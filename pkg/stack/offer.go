@@ -25,9 +25,12 @@ func notOffered(run config.Run, claimed []conformance.Feature, policies string) 
 // reasons holds a reason for every feature; it holds where the feature is not claimed.
 func reasons(run config.Run, policies string) []conformance.Absence {
 	delivery := fmt.Sprintf("the run file delivers DAG files otherwise (platform.dagDelivery: %s)", run.Platform.DAGDelivery)
-	access, ingress := delivery, "the run file asks for no ingress (ingress.kind)"
+	access, bundle, ingress := delivery, delivery, "the run file asks for no ingress (ingress.kind)"
 	if run.Platform.DAGDelivery == platform.DAGsGitSync {
 		access = fmt.Sprintf("the run file reaches the repository otherwise (git.kind: %s)", run.Git.Kind)
+	}
+	if run.Platform.DAGDelivery == platform.DAGsGitBundle {
+		bundle = fmt.Sprintf("the run file reaches the repository otherwise (git.kind: %s)", run.Git.Kind)
 	}
 	behind := func(otherwise string) string {
 		if run.Ingress.Kind == "none" {
@@ -51,6 +54,7 @@ func reasons(run config.Run, policies string) []conformance.Absence {
 		{Feature: conformance.FeatureGitSyncSSH, Because: access},
 		{Feature: conformance.FeatureGitSyncHTTPS, Because: access},
 		{Feature: conformance.FeatureGitBundle, Because: delivery},
+		{Feature: conformance.FeatureGitBundleSSH, Because: bundle},
 		{Feature: conformance.FeatureDatabaseSecret, Because: "the run file names no Secret for the connection (database.secret)"},
 		{Feature: conformance.FeatureDatabasePause, Because: "the database does not run in a container engine of this machine, which alone can pause it"},
 		{Feature: conformance.FeatureDatabaseLimit, Because: "the database does not run in a container engine of this machine, where alone airworthy may be its administrator"},

@@ -138,6 +138,24 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(refused).To(HaveFailedFor("Host key verification failed"))
 	})
 
+	It("are refused from a server with another host key by Airflow itself", suite.Check(conformance.DAGSyncBundleHostKey), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		strange, err := s.StrangersHosts()
+		Expect(err).To(BeWithoutError())
+		own, err := s.KnownHosts()
+		Expect(err).To(BeWithoutError())
+
+		By("fetching the bundle with known hosts that say another key")
+		refused, err := s.BundleProbe(ctx, "host-key", strange)
+		Expect(err).To(BeWithoutError())
+		Expect(refused).To(HaveFailedFor("Host key verification failed"))
+
+		By("fetching it in the same way with the server's own")
+		taken, err := s.BundleProbe(ctx, "host-key-own", own)
+		Expect(err).To(BeWithoutError())
+		Expect(taken).To(HaveDeliveredFiles())
+	})
+
 	It("are refused from a server with another authority's certificate", suite.Check(conformance.DAGSyncWrongCA), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		stranger, err := s.StrangersAuthority()

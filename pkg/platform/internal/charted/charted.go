@@ -238,6 +238,9 @@ func (a Adapter) features(spec platform.Spec, rendered helm.Rendered) []conforma
 	}
 	if spec.DAGDelivery == platform.DAGsGitBundle {
 		out = append(out, conformance.FeatureGitBundle)
+		if spec.Git.Kind == platform.GitSSH {
+			out = append(out, conformance.FeatureGitBundleSSH)
+		}
 	}
 	slices.Sort(out)
 	return out
