@@ -7,7 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync/atomic"
+	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,8 +30,11 @@ type app struct {
 	noColor bool
 	verbose bool
 
-	// standing is the name of the stack that a second signal would leave behind.
-	standing atomic.Pointer[string]
+	// standing are the stacks that a second signal would leave behind.
+	standing struct {
+		sync.Mutex
+		names []string
+	}
 }
 
 func newApp(env environ, out, err io.Writer) *app {
@@ -86,18 +90,32 @@ func (a *app) interruptible(parent context.Context) (context.Context, func()) {
 
 // leaving says what an immediate end leaves on the machine.
 func (a *app) leaving(s os.Signal) string {
-	name := a.standing.Load()
-	if name == nil {
+	a.standing.Lock()
+	defer a.standing.Unlock()
+	if len(a.standing.names) == 0 {
 		return fmt.Sprintf("airworthy: %s again: ended at once; no stack was standing", s)
 	}
-	return fmt.Sprintf("airworthy: %s again: ended at once; what the stack %s had made is still there: `airworthy down %s` removes it", s, *name, *name)
+	text := fmt.Sprintf("airworthy: %s again: ended at once", s)
+	for _, name := range a.standing.names {
+		text += fmt.Sprintf("; what the stack %s had made is still there: `airworthy down %s` removes it", name, name)
+	}
+	return text
 }
 
 // stands says that the stack of this name may exist from now on.
-func (a *app) stands(name string) { a.standing.Store(&name) }
+func (a *app) stands(name string) {
+	a.gone(name)
+	a.standing.Lock()
+	defer a.standing.Unlock()
+	a.standing.names = append(a.standing.names, name)
+}
 
-// gone says that no stack of this invocation is left.
-func (a *app) gone() { a.standing.Store(nil) }
+// gone says that nothing is left of the stack of this name.
+func (a *app) gone(name string) {
+	a.standing.Lock()
+	defer a.standing.Unlock()
+	a.standing.names = slices.DeleteFunc(a.standing.names, func(n string) bool { return n == name })
+}
 
 // view starts a progress view on the error stream: results go to the other.
 // last is what the same work took the last time, nil where nobody knows.

@@ -156,7 +156,7 @@ func (a *app) removeBench(m machine) error {
 	if _, err := stack.Down(ctx, m.docker, state, benchName); err != nil {
 		return err
 	}
-	a.gone()
+	a.gone(benchName)
 	return nil
 }
 

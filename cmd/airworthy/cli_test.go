@@ -193,7 +193,13 @@ func TestCompletion(t *testing.T) {
 // flown makes a sealed run directory whose checks had the given outcome.
 func flown(t *testing.T, outcome conformance.Outcome) string {
 	t.Helper()
-	dir, err := evidence.Create(t.TempDir(), "local", nil)
+	return flownIn(t, t.TempDir(), "local", outcome)
+}
+
+// flownIn is flown of a stack below a directory.
+func flownIn(t *testing.T, base, name string, outcome conformance.Outcome) string {
+	t.Helper()
+	dir, err := evidence.Create(base, name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ func (a *app) commandLine(cmd *cobra.Command) []string {
 	line := []string{"airworthy", cmd.Name()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "out", "cache", "state", "no-color", "verbose":
+		case "out", "cache", "state", "no-color", "verbose", flagOutcome:
 			return
 		}
 		if list, ok := f.Value.(pflag.SliceValue); ok {

@@ -36,6 +36,8 @@ func (s selection) valid() error {
 func (a *app) e2eCommand() *cobra.Command {
 	var pick selection
 	var keep bool
+	var atOnce int
+	var outcomeFile string
 	cmd := &cobra.Command{
 		Use:   "e2e [RUNFILE...]",
 		Short: "Bring a platform up, check it, give a verdict, remove it",
@@ -43,16 +45,22 @@ func (a *app) e2eCommand() *cobra.Command {
 failed or the run was interrupted; the evidence is kept first, in a directory of
 its own below --out. The exit code is the verdict's.
 
-With several run files it takes the stacks one after the other, names the checks
-that none of them could run, and ends with 1 when any is not conformant.`,
+With several run files it takes the stacks one after the other, or side by side
+as memory allows with --side-by-side, and ends with 1 when any is not conformant.
+out/several-TIME/summary.html then has all of them: the verdicts, every check on
+every stack, and the checks that none of the stacks offers what they need for.`,
 		Example: `  airworthy e2e
   airworthy e2e -f environments/multinode.yaml --set timeouts.scale=2
   airworthy e2e --keep --check executor.xcom --check logs.persisted
-  airworthy e2e environments/industrial.yaml environments/own-chart.yaml`,
+  airworthy e2e environments/industrial.yaml environments/own-chart.yaml
+  airworthy e2e --side-by-side=2 environments/minimal.yaml environments/mysql.yaml`,
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if err := pick.valid(); err != nil {
 				return err
+			}
+			if atOnce < 1 {
+				return usageError(fmt.Errorf("--%s %d: at least one stack must go", flagSideBySide, atOnce))
 			}
 			runs, err := a.loadRuns(files)
 			if err != nil {
@@ -71,17 +79,39 @@ that none of them could run, and ends with 1 when any is not conformant.`,
 				}
 				defer f.land()
 				o.dir = f.dir.Path()
-				o.doc, o.err = f.e2e(cmd.Context(), keep)
+				if o.err = tell(outcomeFile, o); o.err == nil {
+					o.doc, o.err = f.e2e(cmd.Context(), keep)
+				}
 				return o
 			}
 			if len(runs) == 1 {
-				return fly(0).err
+				o := fly(0)
+				if err := tell(outcomeFile, o); err != nil {
+					return errors.Join(o.err, err)
+				}
+				return o.err
 			}
-			return a.several(cmd.Context(), runs, fly)
+			s := reportv1.Several{Command: a.commandLine(cmd)}
+			for _, file := range files {
+				s.Stacks = append(s.Stacks, reportv1.Flown{RunFile: file})
+			}
+			t := turns{atOnce: atOnce, fly: fly}
+			if atOnce > 1 {
+				var end func()
+				if t, end, err = a.sideBySide(cmd, files, runs, atOnce); err != nil {
+					return err
+				}
+				defer end()
+			}
+			return a.several(cmd.Context(), runs, s, t)
 		},
 	}
 	pickFlags(cmd, &pick)
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the stack standing")
+	cmd.Flags().IntVar(&atOnce, flagSideBySide, 1,
+		"of several stacks, how many may go at the same time as far as memory allows; they share the cores, so that no timing can be compared")
+	cmd.Flags().StringVar(&outcomeFile, flagOutcome, "", "file to tell the outcome in")
+	must(cmd.Flags().MarkHidden(flagOutcome))
 	return cmd
 }
 

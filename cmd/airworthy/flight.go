@@ -100,12 +100,13 @@ func (a *app) takeOff(ctx context.Context, run config.Run, pick selection, comma
 	return f, nil
 }
 
-// land ends the view and the measuring, remembers how long it all took, and lets
-// go of the stack.
+// land ends the view and the measuring, remembers how long it all took and how
+// much memory, and lets go of the stack.
 func (f *flight) land() {
 	defer f.release()
 	f.view.Close()
 	f.rememberDurations()
+	f.rememberMemory()
 	f.meter.Stop()
 	f.memory.stop()
 }
@@ -366,7 +367,7 @@ func (f *flight) down() error {
 	_, err = stack.Down(ctx, f.machine.docker, state, f.run.Name)
 	end(err)
 	if err == nil {
-		f.app.gone()
+		f.app.gone(f.run.Name)
 	}
 	return err
 }

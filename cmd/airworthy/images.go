@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
 	"github.com/airworthy/airworthy/pkg/images"
 	"github.com/airworthy/airworthy/pkg/progress"
@@ -65,6 +66,11 @@ func (a *app) hangarFor(ctx context.Context, m machine, policy images.Policy, na
 	if name != "" {
 		run.Name = name
 	}
+	return a.hangarOf(ctx, m, run)
+}
+
+// hangarOf opens the images of a run.
+func (a *app) hangarOf(ctx context.Context, m machine, run config.Run) (hangar, error) {
 	cache, err := a.cacheDir()
 	if err != nil {
 		return hangar{}, err

@@ -337,6 +337,18 @@ func TestSecondSignalSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
+func TestSecondSignalNamesEveryStack(t *testing.T) {
+	a := newApp(environ{}, &bytes.Buffer{}, &bytes.Buffer{})
+	a.stands("one")
+	a.stands("two")
+	a.stands("three")
+	a.gone("two")
+	got := a.leaving(os.Interrupt)
+	if !strings.Contains(got, "`airworthy down one`") || !strings.Contains(got, "`airworthy down three`") || strings.Contains(got, "two") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestNamesText(t *testing.T) {
 	for want, got := range map[string]string{
 		"a.b":          namesText([]string{"a.b"}, 2),

@@ -5,21 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/airworthy/airworthy/pkg/config"
-	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
+	"github.com/airworthy/airworthy/pkg/evidence"
 )
 
 // outcome is what one of several stacks came to.
 type outcome struct {
 	name string
+	file string             // run file
 	dir  string             // run directory; empty when there is none
 	doc  *reportv1.Document // nil when no report could be made
 	err  error
+}
+
+// why is what outcome.err says beside the verdict, empty when that says it all.
+func (o outcome) why() string {
+	var code *exitError
+	if o.err == nil || errors.As(o.err, &code) && code.err == nil {
+		return ""
+	}
+	return o.err.Error()
 }
 
 // loadRuns reads all run files before anything is started, and reports the
@@ -47,20 +55,36 @@ func (a *app) loadRuns(files []string) ([]config.Run, error) {
 	return runs, usageError(errors.Join(errs...))
 }
 
-// several takes stacks one after the other: together they would share the
-// machine's cores, and no timing would mean anything. The next one begins
-// whatever became of the one before, unless the run was interrupted.
-func (a *app) several(ctx context.Context, runs []config.Run, fly func(i int) outcome) error {
-	var all []outcome
-	for i, run := range runs {
-		if err := context.Cause(ctx); err != nil {
-			all = append(all, outcome{name: run.Name, err: err})
-			continue
-		}
-		fmt.Fprintf(a.out, "\nstack %d of %d: %s\n", i+1, len(runs), run.Name)
-		all = append(all, fly(i))
+// errNotEnded is the outcome of a stack as long as there is no other.
+var errNotEnded = errors.New("it had not ended when this was written")
+
+// several takes stacks by turns, and keeps a summary of all of them: it is
+// written after each, so that it is there whatever ends the run. A stack begins
+// whatever became of those before, unless the run was interrupted.
+func (a *app) several(ctx context.Context, runs []config.Run, s reportv1.Several, t turns) error {
+	dir, err := evidence.Create(a.outDir, "several", nil)
+	if err != nil {
+		return err
 	}
-	printSeveral(a.out, all)
+	s.Name, s.Airworthy, s.SideBySide = dir.Name(), thisBuild().Version, max(1, t.atOnce)
+	all := make([]outcome, len(runs))
+	for i, run := range runs {
+		all[i] = outcome{name: run.Name, file: s.Stacks[i].RunFile, err: errNotEnded}
+	}
+	begun := 0
+	t.begins = func(i int) {
+		begun++
+		fmt.Fprintf(a.out, "\nstack %d of %d: %s\n", begun, len(runs), runs[i].Name)
+	}
+	var kept error
+	keep := func() { _, kept = writeSummary(dir, s, all) }
+	keep()
+	t.take(ctx, len(runs), func(i int, o outcome) {
+		o.name, o.file = all[i].name, all[i].file
+		all[i] = o
+		keep()
+	})
+	printSeveral(a.out, all, dir.Path())
 	code := exitConformant
 	for _, o := range all {
 		switch c := complain(io.Discard, o.err); {
@@ -68,7 +92,12 @@ func (a *app) several(ctx context.Context, runs []config.Run, fly func(i int) ou
 			code = c
 		}
 	}
-	if code == exitConformant {
+	switch {
+	case kept != nil && code == exitConformant:
+		return kept
+	case kept != nil:
+		return &exitError{code, kept}
+	case code == exitConformant:
 		return nil
 	}
 	return &exitError{code, nil}
@@ -76,7 +105,7 @@ func (a *app) several(ctx context.Context, runs []config.Run, fly func(i int) ou
 
 // printSeveral ends the output of several stacks: one line for each, then the
 // checks that none of them could run.
-func printSeveral(w io.Writer, all []outcome) {
+func printSeveral(w io.Writer, all []outcome, dir string) {
 	var counts reportv1.Counts
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -94,29 +123,9 @@ func printSeveral(w io.Writer, all []outcome) {
 		counts.Skipped += o.doc.Counts.Skipped
 	}
 	table.Flush()
-	if left := inNone(all); len(left) > 0 {
-		fmt.Fprintf(w, "in none of these stacks: %s\n", strings.Join(left, ", "))
+	for _, n := range summarize(reportv1.Several{}, all).Nowhere {
+		fmt.Fprintf(w, "in none of these stacks: %s: %s\n", n.ID, indent(n.Why()))
 	}
+	fmt.Fprintf(w, "summary: %s/%s\n", dir, summaryHTML)
 	fmt.Fprintln(w, countsLine(counts))
-}
-
-// inNone lists the checks whose features no stack claims.
-func inNone(all []outcome) []string {
-	offered := map[string]bool{}
-	for _, o := range all {
-		if o.doc == nil {
-			continue
-		}
-		for _, c := range o.doc.Checks {
-			offered[c.ID] = offered[c.ID] || c.Outcome != conformance.Unsupported
-		}
-	}
-	var left []string
-	for id, is := range offered {
-		if !is {
-			left = append(left, id)
-		}
-	}
-	slices.Sort(left)
-	return left
 }

@@ -39,7 +39,7 @@ made, unless --keep is given.`,
 			}
 			f.stopRecording()
 			f.land()
-			a.gone() // it stands because it was asked for
+			a.gone(run.Name) // it stands because it was asked for
 			return a.printStack(f.handoff, format)
 		},
 	}

@@ -32,10 +32,14 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `verify compares every file of a run directory with its sum, judges the records
 again, and compares the reports with the stored ones. It needs no cluster and
 changes nothing. The exit code is the verdict's; a directory that was changed is
-inconclusive (3).`,
+inconclusive (3). Of the summary of several stacks it verifies each stack's run
+directory, which must lie beside it, and makes the summary again.`,
 		Example: "  airworthy verify out/local-20260102T150405Z",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if isSummary(args[0]) {
+				return a.verifySeveral(args[0])
+			}
 			if err := runDir(args[0]); err != nil {
 				return err
 			}
@@ -57,6 +61,23 @@ inconclusive (3).`,
 	}
 }
 
+// verifySeveral is verify of a summary.
+func (a *app) verifySeveral(path string) error {
+	d, differences, err := verifySummary(path)
+	if err != nil {
+		return err
+	}
+	if n := len(differences); n > 0 {
+		for _, one := range differences {
+			fmt.Fprintf(a.out, "  %s\n", one)
+		}
+		return fmt.Errorf("%s is not as it was sealed: %d differences", path, n)
+	}
+	fmt.Fprintf(a.out, "verdict: %s - %s\n", d.Verdict, d.Reason)
+	fmt.Fprintln(a.out, "every file of every stack is as it was sealed, and the summary follows from the records")
+	return verdictError(d.Verdict)
+}
+
 func completeDirs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
@@ -74,23 +95,30 @@ func (a *app) reportCommand() *cobra.Command {
 		Long: `report prints the report of a run directory: report.md, or another format of it.
 report.html is one page with the evidence in it, for a browser. Where the run was
 cut short before its reports were written, all of them are made from the files
-now. The exit code is 0: verify gives the verdict's.`,
+now. The exit code is 0: verify gives the verdict's. Of several stacks it prints
+the summary.`,
 		Example: `  airworthy report out/local-20260102T150405Z
   airworthy report out/local-20260102T150405Z --format html > report.html`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: completeDirs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := runDir(args[0]); err != nil {
+			files := reportFiles
+			if isSummary(args[0]) {
+				files = summaryFiles
+			} else if err := runDir(args[0]); err != nil {
 				return err
 			}
 			dir, err := evidence.Open(args[0])
 			if err != nil {
 				return err
 			}
-			if err := completeReport(dir); err != nil {
+			if !isSummary(args[0]) {
+				err = completeReport(dir)
+			}
+			if err != nil {
 				return err
 			}
-			text, err := dir.ReadFile(reportFiles[as])
+			text, err := dir.ReadFile(files[as])
 			if err != nil {
 				return err
 			}

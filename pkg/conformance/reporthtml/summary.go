@@ -14,7 +14,7 @@ import (
 var summarySource string
 
 var summaryTemplate = template.Must(template.New("summary").Funcs(template.FuncMap{
-	"clock": reportv1.Clock, "gigabytes": reportv1.Gigabytes, "safe": visible, "cut": cut, "headline": headline, "mark": mark, "anchor": anchor, "colour": colour,
+	"clock": reportv1.Clock, "gigabytes": reportv1.Gigabytes, "safe": visible, "cut": cut, "line": firstLine, "headline": headline, "mark": mark, "anchor": anchor, "colour": colour,
 }).Parse(summarySource))
 
 // summaryPage is what the template shows.

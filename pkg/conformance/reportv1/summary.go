@@ -31,8 +31,8 @@ type Flown struct {
 	Run string `json:"run,omitempty"`
 	// Error is why there is no report, or what was wrong beside one.
 	Error string `json:"error,omitempty"`
-	// Report is nil where none could be made.
-	Report *Document `json:"-"`
+	Reported bool      `json:"reported"` // whether the run directory holds a report
+	Report   *Document `json:"-"`        // that report; nil where there is none
 }
 
 // Summary is the report over several stacks as it is written to summary.yaml.
@@ -55,6 +55,7 @@ type Summary struct {
 type StackSummary struct {
 	Name       string              `yaml:"name"`
 	RunFile    string              `yaml:"runFile,omitempty"`
+	Run        string              `yaml:"run,omitempty"`    // name of the run directory
 	Report     string              `yaml:"report,omitempty"` // relative to the summary's directory
 	Verdict    conformance.Verdict `yaml:"verdict,omitempty"`
 	Reason     string              `yaml:"reason,omitempty"`
@@ -94,7 +95,7 @@ func Summarize(s Several) Summary {
 		Reproduce: Reproduce{Airworthy: s.Airworthy, Command: shellLine(s.Command)},
 	}
 	for _, f := range s.Stacks {
-		one := StackSummary{Name: f.Name, RunFile: f.RunFile, Error: f.Error}
+		one := StackSummary{Name: f.Name, RunFile: f.RunFile, Run: f.Run, Error: f.Error}
 		if r := f.Report; r != nil {
 			one.Report = "../" + f.Run + "/report.html"
 			one.Verdict, one.Reason, one.Profile, one.Counts = r.Verdict, r.Reason, r.Profile, r.Counts

@@ -35,7 +35,11 @@ func (m *page) stacks(d Summary) {
 	var rows [][]string
 	for _, s := range d.Stacks {
 		if s.Verdict == "" {
-			rows = append(rows, []string{text(s.Name), "no report: " + text(s.Error), "", "", "", "", "", ""})
+			what := "no report: " + text(s.Error)
+			if s.Run != "" {
+				what += " (in " + code(s.Run) + ")"
+			}
+			rows = append(rows, []string{text(s.Name), what, "", "", "", "", "", ""})
 			continue
 		}
 		verdict := string(s.Verdict)

@@ -22,7 +22,7 @@ func severalRuns(t *testing.T) Several {
 		Stacks: []Flown{
 			{Name: "one", RunFile: "one.yaml", Run: "one-20260102T030405Z", Report: &good},
 			{Name: "two", RunFile: "two.yaml", Run: "two-20260102T030405Z", Report: &mixed, Error: "the clean-up left | a <network>"},
-			{Name: "three", RunFile: "three.yaml", Error: "no container engine answers"},
+			{Name: "three", RunFile: "three.yaml", Run: "three-20260102T030405Z", Error: "no container engine answers"},
 		},
 	}
 }
