@@ -45,7 +45,9 @@ func (r *Resolver) BakeNode(ctx context.Context, node Resolution, workloads []Re
 	if ok, err := r.baked(ctx, &res, hash); ok || err != nil {
 		return res, err
 	}
-	unlock, err := lock(ctx, r.opts.Cache, "bake-"+hash)
+	// One node image at a time: baking keeps the disk busy, and gives images without
+	// a tag one for the while, which two would take from each other.
+	unlock, err := lock(ctx, r.opts.Cache, "bake")
 	if err != nil {
 		return Resolution{}, fmt.Errorf("bake node image: %w", err)
 	}

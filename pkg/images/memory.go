@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // memory is images.json: where the images in the engine came from, which the
@@ -75,6 +77,11 @@ func (m *memory) put(e remembered) error {
 	if m.path == "" {
 		return nil
 	}
+	unlock, err := m.lock()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", m.path, err)
+	}
+	defer unlock()
 	current, err := readMemory(m.path)
 	if err != nil {
 		current = m.entries
@@ -85,6 +92,25 @@ func (m *memory) put(e remembered) error {
 		return fmt.Errorf("write %s: %w", m.path, err)
 	}
 	return writeFile(m.path, append(data, '\n'))
+}
+
+// lock keeps other processes from putting at the same time: what one read before
+// the other wrote would be lost. It is held for as long as a file is written.
+func (m *memory) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(m.path), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(m.path+".lock", os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // closing gives the lock back
 }
 
 // writeFile replaces a file in one step, so that no reader sees half of it.

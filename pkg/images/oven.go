@@ -226,7 +226,7 @@ func lock(ctx context.Context, dir, name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	_, err = await.Until(ctx, "another airworthy that makes the same image", 500*time.Millisecond,
+	_, err = await.Until(ctx, "another airworthy that makes an image", 500*time.Millisecond,
 		func(context.Context) (string, error) {
 			return f.Name(), unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		},
