@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/airworthy/airworthy/internal/usage"
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/environment"
 )
@@ -32,7 +31,6 @@ func (a *app) sideBySide(cmd *cobra.Command, files []string, runs []config.Run, 
 	if err := a.makeImages(cmd.Context(), runs); err != nil {
 		return t, nil, err
 	}
-	usage.Release()
 	folder, err := os.MkdirTemp("", "airworthy-several-*")
 	if err != nil {
 		return t, nil, fmt.Errorf("make a directory for the outcomes: %w", err)
