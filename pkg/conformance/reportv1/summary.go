@@ -30,7 +30,7 @@ type Flown struct {
 	// where there is none.
 	Run string `json:"run,omitempty"`
 	// Error is why there is no report, or what was wrong beside one.
-	Error string `json:"error,omitempty"`
+	Error    string    `json:"error,omitempty"`
 	Reported bool      `json:"reported"` // whether the run directory holds a report
 	Report   *Document `json:"-"`        // that report; nil where there is none
 }
