@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -87,25 +86,11 @@ func (c child) fly(ctx context.Context) outcome {
 	o := outcome{name: c.name}
 	cmd := exec.Command(c.program, c.args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env, cmd.WaitDelay = c.out, c.err, c.environ, childGrace
-	// A group of its own: an interrupt from the terminal reaches the parent alone,
-	// which passes it on once. With the parent the child ends too.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	started, done := make(chan error, 1), make(chan error, 1)
-	go func() {
-		// The death signal follows the thread that started the child.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			done <- cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	done, err := startGroup(cmd)
+	if err != nil {
 		o.err = fmt.Errorf("start %s for the stack %s: %w", c.program, c.name, err)
 		return o
 	}
-	var err error
 	select {
 	case err = <-done:
 	case <-ctx.Done():

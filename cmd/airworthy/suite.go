@@ -110,11 +110,28 @@ func (r suiteRun) run(ctx context.Context) error {
 	cmd := exec.Command(r.ginkgo, r.args()...)
 	cmd.Stdout, cmd.Stderr = r.log, r.log
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GOGC=%d", collectAt), fmt.Sprintf("GOMEMLIMIT=%d", suiteMemory))
-	// A group of its own: an interrupt from the terminal reaches airworthy
-	// alone, which passes it on once; and no child outlives a kill -9.
+	done, err := startGroup(cmd)
+	if err != nil {
+		return fmt.Errorf("start the suites: %w", err)
+	}
+	err = waitGroup(ctx, cmd.Process.Pid, done)
+	var failed *exec.ExitError
+	if errors.As(err, &failed) && failed.Exited() && ctx.Err() == nil {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("run the suites: %w", err)
+	}
+	return nil
+}
+
+// startGroup starts a program in a process group of its own: an interrupt from
+// the terminal reaches airworthy alone, which passes it on once. The program is
+// told to end when airworthy is gone, also after a kill -9. What it ended with
+// is sent once.
+func startGroup(cmd *exec.Cmd) (<-chan error, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	done := make(chan error, 1)
-	started := make(chan error, 1)
+	started, done := make(chan error, 1), make(chan error, 1)
 	go func() {
 		// The death signal follows the thread that started the child.
 		runtime.LockOSThread()
@@ -125,18 +142,7 @@ func (r suiteRun) run(ctx context.Context) error {
 			done <- cmd.Wait()
 		}
 	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("start the suites: %w", err)
-	}
-	err := waitGroup(ctx, cmd.Process.Pid, done)
-	var failed *exec.ExitError
-	if errors.As(err, &failed) && failed.Exited() && ctx.Err() == nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("run the suites: %w", err)
-	}
-	return nil
+	return done, <-started
 }
 
 // waitGroup waits for the leader of a process group; when ctx ends it

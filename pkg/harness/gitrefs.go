@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/gitrepo"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -184,24 +185,15 @@ func (s *Session) mountOf(containers []corev1.Container, volume string) string {
 
 // DAGIDs gives the DAGs that Airflow lists and that are not stale.
 func (s *Session) DAGIDs(ctx context.Context) ([]string, error) {
-	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
-	defer cancel()
-	dags, err := s.Airflow.DAGs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list DAGs: %w", err)
-	}
-	var ids []string
-	for _, dag := range dags {
-		if !dag.Stale {
-			ids = append(ids, dag.ID)
-		}
-	}
-	s.fact("dag-ids", ids)
-	return ids, nil
+	return s.listed(ctx, "dag-ids", func(airflow.DAG) bool { return true })
 }
 
 // ExampleDAGs gives the DAGs listed now that come with Airflow itself.
 func (s *Session) ExampleDAGs(ctx context.Context) ([]string, error) {
+	return s.listed(ctx, "example-dags", func(dag airflow.DAG) bool { return strings.Contains(dag.FileLoc, "/example_dags/") })
+}
+
+func (s *Session) listed(ctx context.Context, fact string, wanted func(airflow.DAG) bool) ([]string, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
 	dags, err := s.Airflow.DAGs(ctx)
@@ -210,11 +202,11 @@ func (s *Session) ExampleDAGs(ctx context.Context) ([]string, error) {
 	}
 	var ids []string
 	for _, dag := range dags {
-		if !dag.Stale && strings.Contains(dag.FileLoc, "/example_dags/") {
+		if !dag.Stale && wanted(dag) {
 			ids = append(ids, dag.ID)
 		}
 	}
-	s.fact("example-dags", ids)
+	s.fact(fact, ids)
 	return ids, nil
 }
 

@@ -30,16 +30,21 @@ func Markdown(d Document) []byte {
 	m.unsupported(d)
 	m.images(d)
 	m.timings(d)
-	if d.Reproduce.Command != "" {
+	m.again(d.Reproduce, "the files beside it")
+	return []byte(m.b.String())
+}
+
+// again ends a report: how to have it once more, and who made it from what.
+func (m *page) again(r Reproduce, from string) {
+	if r.Command != "" {
 		m.line("## How to reproduce")
 		m.line("")
 		m.line("```sh")
-		m.line("%s", d.Reproduce.Command)
+		m.line("%s", r.Command)
 		m.line("```")
 		m.line("")
 	}
-	m.line("Made by airworthy %s from the files beside it: `airworthy verify` makes it again.", text(cmp.Or(d.Reproduce.Airworthy, "of an unknown version")))
-	return []byte(m.b.String())
+	m.line("Made by airworthy %s from %s: `airworthy verify` makes it again.", text(cmp.Or(r.Airworthy, "of an unknown version")), from)
 }
 
 func headline(v conformance.Verdict) string {

@@ -1,7 +1,6 @@
 package reportv1
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 )
@@ -17,15 +16,7 @@ func SummaryMarkdown(d Summary) []byte {
 	m.stacks(d)
 	m.nowhere(d)
 	m.across(d)
-	if d.Reproduce.Command != "" {
-		m.line("## How to reproduce")
-		m.line("")
-		m.line("```sh")
-		m.line("%s", d.Reproduce.Command)
-		m.line("```")
-		m.line("")
-	}
-	m.line("Made by airworthy %s from the reports of the stacks: `airworthy verify` makes it again.", text(cmp.Or(d.Reproduce.Airworthy, "of an unknown version")))
+	m.again(d.Reproduce, "the reports of the stacks")
 	return []byte(m.b.String())
 }
 
