@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/harness"
 )
@@ -117,7 +118,15 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(err).To(BeWithoutError())
 
 		By("waiting until Airflow lists the one, and looking for the other")
-		_, err = s.WaitSeen(ctx, commit, inside.DAG, nil)
+		seen, err := s.WaitSeen(ctx, commit, inside.DAG, nil)
+		Expect(err).To(BeWithoutError())
+		// Files are parsed again when all have been parsed once: by then the other would be listed.
+		_, err = s.WaitSeen(ctx, commit, inside.DAG, func(dag airflow.DAG) error {
+			if !dag.LastParsed.After(seen.DAG.LastParsed) {
+				return fmt.Errorf("it was last parsed at %s, when it came", dag.LastParsed.Format(time.TimeOnly))
+			}
+			return nil
+		})
 		Expect(err).To(BeWithoutError())
 		ids, err := s.DAGIDs(ctx)
 		Expect(err).To(BeWithoutError())
