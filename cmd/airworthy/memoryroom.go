@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/airworthy/airworthy/pkg/config"
+	"github.com/airworthy/airworthy/pkg/engine"
 	"github.com/airworthy/airworthy/pkg/environment"
 )
 
@@ -124,17 +123,9 @@ func apart(a, b config.Run) string {
 	return ""
 }
 
-// availableMemory reads what programs may still take of the machine from the
-// text of /proc/meminfo, in bytes; 0 when it does not say.
-func availableMemory(meminfo string) int64 {
-	for line := range strings.Lines(meminfo) {
-		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
-			kib, _ := strconv.ParseInt(strings.Fields(rest + " 0")[0], 10, 64)
-			return kib << 10
-		}
-	}
-	return 0
-}
+// availableMemory is what programs may still take of the machine by the text of
+// /proc/meminfo, in bytes; 0 when it does not say.
+func availableMemory(meminfo string) int64 { return engine.MemInfo(meminfo, "MemAvailable") }
 
 // freeMemory is availableMemory of this machine.
 func freeMemory() int64 {

@@ -102,9 +102,10 @@ the summary.`,
 		Args:              usageArgs(cobra.ExactArgs(1)),
 		ValidArgsFunction: completeDirs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			files := reportFiles
+			files, complete := reportFiles, completeReport
 			if isSummary(args[0]) {
-				files = summaryFiles
+				// It is written after each stack, so it is whole.
+				files, complete = summaryFiles, func(*evidence.Dir) error { return nil }
 			} else if err := runDir(args[0]); err != nil {
 				return err
 			}
@@ -112,10 +113,7 @@ the summary.`,
 			if err != nil {
 				return err
 			}
-			if !isSummary(args[0]) {
-				err = completeReport(dir)
-			}
-			if err != nil {
+			if err := complete(dir); err != nil {
 				return err
 			}
 			text, err := dir.ReadFile(files[as])

@@ -174,8 +174,14 @@ func (m machine) head(path string, n int) string {
 // memory is the machine's in bytes, 0 when unknown.
 func (m machine) memory() int64 {
 	data, _ := m.readFile("/proc/meminfo")
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
+	return MemInfo(string(data), "MemTotal")
+}
+
+// MemInfo reads a value of the text of /proc/meminfo, such as MemAvailable, in
+// bytes; 0 when it does not say.
+func MemInfo(text, name string) int64 {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
 			kib, _ := strconv.ParseInt(strings.Fields(rest + " 0")[0], 10, 64)
 			return kib << 10
 		}

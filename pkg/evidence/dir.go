@@ -153,7 +153,7 @@ func (d *Dir) NoticingLog(f File, noticed func(text []byte)) (io.WriteCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return &stream{redactor: d.redactor, to: file, noticed: noticed}, nil
+	return d.redactor.Writer(file, noticed), nil
 }
 
 // Import copies the regular files below the folder src to below f, redacted.

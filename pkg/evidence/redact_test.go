@@ -171,7 +171,7 @@ func FuzzRedactorLetsNoSecretThrough(f *testing.F) {
 			t.Errorf("text %q became %q, which holds %q", text, got, secret)
 		}
 		var out sink
-		w := r.Writer(&out)
+		w := r.Writer(&out, nil)
 		for rest := text; rest != ""; {
 			n := min(len(rest), max(1, size%17))
 			if _, err := w.Write([]byte(rest[:n])); err != nil {

@@ -15,15 +15,16 @@ const longestLine = 64 << 10
 // Writer returns a writer that redacts what goes through it to w. A complete
 // line is written at once, unless a secret of several lines may have begun in
 // it; a secret may be split over calls of Write in any way. Close writes what
-// is held back and closes w. It is safe for concurrent use.
-func (r *Redactor) Writer(w io.WriteCloser) io.WriteCloser {
-	return &stream{redactor: r, to: w}
+// is held back and closes w. It is safe for concurrent use. noticed may be nil;
+// else it is told of each piece that held a known secret, as it came.
+func (r *Redactor) Writer(w io.WriteCloser, noticed func(text []byte)) io.WriteCloser {
+	return &stream{redactor: r, to: w, noticed: noticed}
 }
 
 type stream struct {
 	redactor *Redactor
 	to       io.WriteCloser
-	noticed  func(text []byte) // nil, or told of each piece that held a known secret, as it came
+	noticed  func(text []byte)
 	mu       sync.Mutex
 	held     []byte
 	inKey    bool // between the first and the last line of a key file

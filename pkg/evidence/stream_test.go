@@ -37,7 +37,7 @@ func TestWriterRedactsAcrossWrites(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for size := 1; size <= len(tt.text); size++ {
 				var out sink
-				w := newRedactor(t, tt.secret).Writer(&out)
+				w := newRedactor(t, tt.secret).Writer(&out, nil)
 				for rest := tt.text; rest != ""; {
 					n := min(size, len(rest))
 					if _, err := w.Write([]byte(rest[:n])); err != nil {
@@ -60,7 +60,7 @@ func TestWriterRedactsAcrossWrites(t *testing.T) {
 
 func TestWriterWritesALineAtOnce(t *testing.T) {
 	var out sink
-	w := newRedactor(t, "hunter2x").Writer(&out)
+	w := newRedactor(t, "hunter2x").Writer(&out, nil)
 	for _, step := range []struct{ write, seen string }{
 		{"first line", ""},
 		{" ends\nsecond hunt", "first line ends\n"},
@@ -78,7 +78,7 @@ func TestWriterWritesALineAtOnce(t *testing.T) {
 func TestWriterHoldsBackLittleOfALineWithoutEnd(t *testing.T) {
 	const secret = "a-secret-in-a-very-long-line"
 	var out sink
-	s := newRedactor(t, secret).Writer(&out).(*stream)
+	s := newRedactor(t, secret).Writer(&out, nil).(*stream)
 	piece := strings.Repeat("x", 100) + secret[:10]
 	for range 3000 {
 		for _, p := range []string{piece, secret[10:]} {
@@ -101,7 +101,7 @@ func TestWriterHoldsBackLittleOfALineWithoutEnd(t *testing.T) {
 func TestWriterGivesTheErrorsBelow(t *testing.T) {
 	full := errors.New("disk full")
 	out := &sink{fail: full}
-	w := newRedactor(t).Writer(out)
+	w := newRedactor(t).Writer(out, nil)
 	if _, err := w.Write([]byte("a\n")); !errors.Is(err, full) {
 		t.Errorf("write gave %v", err)
 	}
@@ -122,7 +122,7 @@ func BenchmarkWriter(b *testing.B) {
 		b.Fatal(err)
 	}
 	line := []byte("[2026-01-02T03:04:05.678Z] {taskinstance.py:123} INFO - Task finished with state success and took 12.3 s\n")
-	w := r.Writer(&sink{})
+	w := r.Writer(&sink{}, nil)
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {
 		if _, err := w.Write(line); err != nil {

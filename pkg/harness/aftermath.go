@@ -137,7 +137,7 @@ func (s *Session) refused(ctx context.Context) string {
 			}
 			said := ""
 			for _, pod := range pods {
-				files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod.Name)) + "/*.log")
+				files, err := s.recordedLogs(pod.Name)
 				if err != nil {
 					return "", err
 				}

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/airworthy/airworthy/pkg/stack/standing"
 )
 
 // explained.yaml lists the error lines that a sound platform may log, each with
@@ -106,7 +104,7 @@ func (s *Session) ErrorLines(ctx context.Context) (ErrorLines, error) {
 		if killed.Before(first[pod.Name]) {
 			killed = time.Time{}
 		}
-		files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod.Name)) + "/*.log")
+		files, err := s.recordedLogs(pod.Name)
 		errs = append(errs, err)
 		for _, file := range files {
 			errs = append(errs, found.read(pod.Name, file, list, excuse(killed, silences)))

@@ -244,14 +244,20 @@ func (s *Session) componentLogs(ctx context.Context, visit func(name, path strin
 	}
 	var errs []error
 	for _, pod := range pods {
-		files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod.Name)) + "/*.log")
+		files, err := s.recordedLogs(pod.Name)
 		errs = append(errs, err)
-		slices.Sort(files)
 		for _, file := range files {
 			errs = append(errs, visit(pod.Name+"/"+strings.TrimSuffix(filepath.Base(file), ".log"), file))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// recordedLogs are the files that hold what was recorded of a pod's logs so far, by name.
+func (s *Session) recordedLogs(pod string) ([]string, error) {
+	files, err := filepath.Glob(s.suite.dir.Abs(standing.RecordedLogs(pod)) + "/*.log")
+	slices.Sort(files)
+	return files, err
 }
 
 // lineAfter gives the first line of a file behind an offset that matches.

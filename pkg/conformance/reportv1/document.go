@@ -234,15 +234,17 @@ func describe(images []Image) []Image {
 }
 
 // Marshal writes the document as YAML. Equal documents give equal bytes.
-func Marshal(d Document) ([]byte, error) {
+func Marshal(d Document) ([]byte, error) { return marshal("report", d) }
+
+func marshal(what string, d any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
 	if err := enc.Encode(d); err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
+		return nil, fmt.Errorf("encode %s: %w", what, err)
 	}
 	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
+		return nil, fmt.Errorf("encode %s: %w", what, err)
 	}
 	return b.Bytes(), nil
 }

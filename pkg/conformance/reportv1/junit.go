@@ -1,9 +1,9 @@
 package reportv1
 
 import (
-	"bytes"
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,15 +63,15 @@ func JUnit(d Document) ([]byte, error) {
 		all.add(suite)
 	}
 	all.Time = decimal(total)
-	body, err := xml.MarshalIndent(all, "", "  ")
+	return all.encode()
+}
+
+func (t testSuites) encode() ([]byte, error) {
+	body, err := xml.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode junit: %w", err)
 	}
-	var b bytes.Buffer
-	b.WriteString(xml.Header)
-	b.Write(body)
-	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return slices.Concat([]byte(xml.Header), body, []byte("\n")), nil
 }
 
 func (t *testSuites) add(s testSuite) {

@@ -294,7 +294,7 @@ func OwnUse(r Resources) string {
 		own += "."
 	}
 	if r.StackBytes > 0 {
-		own += fmt.Sprintf(" The containers of the stack took %.1f GB together at most.", float64(r.StackBytes)/1e9)
+		own += fmt.Sprintf(" The containers of the stack took %s together at most.", Gigabytes(r.StackBytes))
 	}
 	return own
 }

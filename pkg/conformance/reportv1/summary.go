@@ -1,13 +1,9 @@
 package reportv1
 
 import (
-	"bytes"
-	"encoding/xml"
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/airworthy/airworthy/pkg/conformance"
 )
@@ -214,18 +210,7 @@ func (c Counts) plus(o Counts) Counts {
 }
 
 // MarshalSummary writes the summary as YAML. Equal summaries give equal bytes.
-func MarshalSummary(d Summary) ([]byte, error) {
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(d); err != nil {
-		return nil, fmt.Errorf("encode summary: %w", err)
-	}
-	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("encode summary: %w", err)
-	}
-	return b.Bytes(), nil
-}
+func MarshalSummary(d Summary) ([]byte, error) { return marshal("summary", d) }
 
 // SummaryJUnit writes several stacks for CI systems: one suite for each stack,
 // one case for each check. A stack without a report is an error.
@@ -256,9 +241,5 @@ func SummaryJUnit(s Several) ([]byte, error) {
 		all.add(suite)
 	}
 	all.Time = decimal(total)
-	body, err := xml.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("encode junit: %w", err)
-	}
-	return slices.Concat([]byte(xml.Header), body, []byte("\n")), nil
+	return all.encode()
 }
