@@ -34,9 +34,37 @@ var style string
 //go:embed script.js
 var script string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"clock": reportv1.Clock, "safe": visible, "cut": cut, "line": firstLine, "headline": headline, "plural": plural, "mark": mark, "anchor": anchor,
-}).Parse(pageSource))
+//go:embed shell.html
+var shellSource string
+
+// shellTemplate has what pages have in common.
+var shellTemplate = template.Must(template.New("shell").Funcs(template.FuncMap{
+	"clock": reportv1.Clock, "gigabytes": reportv1.Gigabytes, "safe": visible, "cut": cut, "line": firstLine,
+	"headline": headline, "plural": plural, "mark": mark, "anchor": anchor, "colour": colour,
+}).Parse(shellSource))
+
+var pageTemplate = parsePage("page", pageSource)
+
+func parsePage(name, source string) *template.Template {
+	return template.Must(template.Must(shellTemplate.Clone()).New(name).Parse(source))
+}
+
+// shell is what the head of every page shows.
+type shell struct {
+	Title  string
+	Policy string // nothing may be loaded, and no other script may run
+	Style  template.CSS
+	Script template.JS
+}
+
+// newShell makes the head of a page about name; images says what it may show of them.
+func newShell(verdict conformance.Verdict, name, images string) shell {
+	return shell{
+		Title: headline(verdict) + ": " + name, Style: template.CSS(style), Script: template.JS(script),
+		Policy: fmt.Sprintf("default-src 'none'; %sstyle-src %s; script-src %s; base-uri 'none'; form-action 'none'",
+			images, digest(style), digest(script)),
+	}
+}
 
 // Page writes the page of a run whose directory is run. Evidence that cannot
 // be read, or finds no room, is said to be so where it would stand.
@@ -56,9 +84,7 @@ func Page(doc reportv1.Document, run fs.FS) ([]byte, error) {
 // page is what the template shows.
 type page struct {
 	reportv1.Document
-	Policy    string // nothing may be loaded, and no other script may run
-	Style     template.CSS
-	Script    template.JS
+	shell
 	Outcomes  []tally // those that occurred, the ones that need a look first
 	Tested    []row
 	Areas     []area
@@ -113,10 +139,8 @@ var order = []conformance.Outcome{
 
 func newPage(doc reportv1.Document, run fs.FS, room int) page {
 	p := page{
-		Document: doc, Style: template.CSS(style), Script: template.JS(script), Own: reportv1.OwnUse(doc.Harness),
+		Document: doc, shell: newShell(doc.Verdict, doc.Run, "img-src data:; "), Own: reportv1.OwnUse(doc.Harness),
 		Phases: phases(doc.Timings), Setup: setupChart(doc.Timings.Setup), Files: files(run),
-		Policy: fmt.Sprintf("default-src 'none'; img-src data:; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
-			digest(style), digest(script)),
 	}
 	p.Lanes, p.Processes = laneChart(doc.Checks)
 	for _, img := range doc.Tested.Images {

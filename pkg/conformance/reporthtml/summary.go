@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
-	"html/template"
 
 	"github.com/airworthy/airworthy/pkg/conformance"
 	"github.com/airworthy/airworthy/pkg/conformance/reportv1"
@@ -13,16 +12,12 @@ import (
 //go:embed summary.html
 var summarySource string
 
-var summaryTemplate = template.Must(template.New("summary").Funcs(template.FuncMap{
-	"clock": reportv1.Clock, "gigabytes": reportv1.Gigabytes, "safe": visible, "cut": cut, "line": firstLine, "headline": headline, "mark": mark, "anchor": anchor, "colour": colour,
-}).Parse(summarySource))
+var summaryTemplate = parsePage("summary", summarySource)
 
 // summaryPage is what the template shows.
 type summaryPage struct {
 	reportv1.Summary
-	Policy   string
-	Style    template.CSS
-	Script   template.JS
+	shell
 	Outcomes []tally // of all stacks together
 	Notes    []string
 	Areas    []summaryArea
@@ -49,8 +44,7 @@ type summaryCell struct {
 // nothing; the stacks' own pages are linked.
 func Summary(d reportv1.Summary) ([]byte, error) {
 	p := summaryPage{
-		Summary: d, Style: template.CSS(style), Script: template.JS(script), Notes: d.Notes(),
-		Policy: fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'", digest(style), digest(script)),
+		Summary: d, shell: newShell(d.Verdict, d.Name, ""), Notes: d.Notes(),
 	}
 	count := map[conformance.Outcome]int{}
 	for _, c := range d.Checks {
