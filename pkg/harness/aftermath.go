@@ -107,18 +107,20 @@ func logEnd(path string) []string {
 
 // inShort gives what a line of JSON says without what surrounds it.
 func inShort(line string) string {
+	type raised struct {
+		Type  string `json:"exc_type"`
+		Value string `json:"exc_value"`
+	}
 	var entry struct {
 		Event, Msg, Error string
-		Detail            []struct {
-			Type  string `json:"exc_type"`
-			Value string `json:"exc_value"`
-		} `json:"error_detail"`
+		Detail            []raised `json:"error_detail"` // of a task
+		Exception         []raised `json:"exception"`    // of what runs it
 	}
 	if json.Unmarshal([]byte(line), &entry) != nil || entry.Event+entry.Msg == "" {
 		return line
 	}
 	said := told(entry.Event+entry.Msg, entry.Error)
-	for _, detail := range entry.Detail {
+	for _, detail := range slices.Concat(entry.Detail, entry.Exception) {
 		said = told(said, detail.Type, detail.Value)
 	}
 	return said

@@ -20,6 +20,8 @@ func TestLogEnd(t *testing.T) {
 			[]string{"Dag not found during start up"}},
 		"an exception": {`{"level":"error","event":"Task failed","error_detail":[{"exc_type":"OSError","exc_value":"[Errno 28]"}]}` + "\n",
 			[]string{"Task failed: OSError: [Errno 28]"}},
+		"an exception of what runs the task": {`{"level":"critical","event":"Unhandled exception","exception":[{"exc_type":"ConnectError","exc_value":"[Errno 111] Connection refused","is_cause":false}]}` + "\n",
+			[]string{"Unhandled exception: ConnectError: [Errno 111] Connection refused"}},
 		"nothing": {"", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
