@@ -106,7 +106,6 @@ func (a *app) several(ctx context.Context, runs []config.Run, s reportv1.Several
 // printSeveral ends the output of several stacks: one line for each, then the
 // checks that none of them could run.
 func printSeveral(w io.Writer, all []outcome, dir string) {
-	var counts reportv1.Counts
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, o := range all {
@@ -115,17 +114,16 @@ func printSeveral(w io.Writer, all []outcome, dir string) {
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.name, o.doc.Verdict, countsLine(o.doc.Counts), o.dir)
-		counts.Passed += o.doc.Counts.Passed
-		counts.Failed += o.doc.Counts.Failed
-		counts.Blocked += o.doc.Counts.Blocked
-		counts.Missing += o.doc.Counts.Missing
-		counts.Contradictory += o.doc.Counts.Contradictory
-		counts.Skipped += o.doc.Counts.Skipped
 	}
 	table.Flush()
-	for _, n := range summarize(reportv1.Several{}, all).Nowhere {
-		fmt.Fprintf(w, "in none of these stacks: %s: %s\n", n.ID, indent(n.Why()))
+	d := summarize(reportv1.Several{}, all)
+	var left reasons
+	for _, n := range d.Nowhere {
+		left.add(n.Why(), n.ID)
 	}
+	left.print(w, "in none of these stacks", len(d.Checks))
 	fmt.Fprintf(w, "summary: %s/%s\n", dir, summaryHTML)
+	counts := d.Counts
+	counts.Unsupported = 0 // what one stack does not offer, another may: the lines above have the rest
 	fmt.Fprintln(w, countsLine(counts))
 }

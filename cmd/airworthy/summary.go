@@ -60,19 +60,35 @@ func printSummary(w io.Writer, doc reportv1.Document, dir string, phases []phase
 // printByReason names the checks of an outcome, with one line for each reason: a
 // set-up that failed leaves all of them missing.
 func printByReason(w io.Writer, doc reportv1.Document, outcome conformance.Outcome) {
-	var reasons []string
-	checks := map[string][]string{}
+	var g reasons
 	for _, c := range doc.Checks {
-		if c.Outcome != outcome {
-			continue
+		if c.Outcome == outcome {
+			g.add(c.Reason, c.ID)
 		}
-		if checks[c.Reason] == nil {
-			reasons = append(reasons, c.Reason)
-		}
-		checks[c.Reason] = append(checks[c.Reason], c.ID)
 	}
-	for _, reason := range reasons {
-		fmt.Fprintf(w, "  %s: %s: %s\n", outcome, namesText(checks[reason], len(doc.Checks)), indent(reason))
+	g.print(w, fmt.Sprintf("  %s", outcome), len(doc.Checks))
+}
+
+// reasons groups checks that share one, in the order in which they came.
+type reasons struct {
+	order  []string
+	checks map[string][]string
+}
+
+func (g *reasons) add(reason, check string) {
+	if g.checks == nil {
+		g.checks = map[string][]string{}
+	}
+	if g.checks[reason] == nil {
+		g.order = append(g.order, reason)
+	}
+	g.checks[reason] = append(g.checks[reason], check)
+}
+
+// print writes one line for each reason; all is how many checks there are.
+func (g *reasons) print(w io.Writer, what string, all int) {
+	for _, reason := range g.order {
+		fmt.Fprintf(w, "%s: %s: %s\n", what, namesText(g.checks[reason], all), indent(reason))
 	}
 }
 
