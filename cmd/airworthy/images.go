@@ -100,7 +100,12 @@ func (a *app) hangarOf(ctx context.Context, m machine, run config.Run) (hangar, 
 		view.Close()
 		return hangar{}, err
 	}
-	return hangar{resolver, stack.Wants(run, plan, addons), view}, nil
+	wants, err := stack.Wants(ctx, resolver, run, plan, addons)
+	if err != nil {
+		view.Close()
+		return hangar{}, err
+	}
+	return hangar{resolver, wants, view}, nil
 }
 
 func (a *app) imagesList() *cobra.Command {

@@ -216,6 +216,13 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			},
 		},
 		{
+			name: "a Graylog without its stores", yaml: "logShipping:\n  kind: graylog\n  graylog: graylog/graylog:6.1\n",
+			want: []string{
+				`run.yaml:2:1: logShipping.search: must be given where another of logShipping's graylog, search and metadata is (got ""): name all three, as their versions must go together, or none of them`,
+				`run.yaml:2:1: logShipping.metadata: must be given where another of logShipping's graylog, search and metadata is (got ""): name all three, as their versions must go together, or none of them`,
+			},
+		},
+		{
 			name: "a network policy without an ingress", yaml: "ingress:\n  networkPolicy: true\n",
 			want: []string{
 				`run.yaml:3:3: ingress.networkPolicy: must be false where ingress.kind is none (got true): delete it, or choose an ingress.kind: nobody would reach the API server`,

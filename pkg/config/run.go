@@ -71,7 +71,7 @@ type Metrics struct {
 type LogShipping struct {
 	Kind     string `yaml:"kind" json:"kind"`         // none | graylog
 	Shipper  string `yaml:"shipper" json:"shipper"`   // image of Fluent Bit
-	Graylog  string `yaml:"graylog" json:"graylog"`   // image of the server
+	Graylog  string `yaml:"graylog" json:"graylog"`   // image of the server; empty with the next two: what can be had
 	Search   string `yaml:"search" json:"search"`     // image of the store of its messages
 	Metadata string `yaml:"metadata" json:"metadata"` // image of the store of its settings
 }

@@ -21,6 +21,7 @@ func (r *reader) validate() {
 	r.validateDatabase()
 	r.validateCluster()
 	r.validateGit()
+	r.validateLogShipping()
 	r.validateIngress()
 	r.validateImages()
 	if r.sound("platform.chart") && r.run.Platform.Adapter != "reference" {
@@ -52,6 +53,24 @@ func (r *reader) validateMetrics() {
 	if r.sound("metrics.kind", "platform.adapter") && r.run.Metrics.Kind != "none" && r.run.Platform.Adapter != "reference" {
 		r.at("metrics.kind", "metrics.kind", must("none where platform.adapter is "+r.run.Platform.Adapter, strconv.Quote(r.run.Metrics.Kind),
 			"delete it, this version measures the reference platform alone"))
+	}
+}
+
+// validateLogShipping holds Graylog and its stores together: a version of one
+// goes with few versions of the others.
+func (r *reader) validateLogShipping() {
+	l := r.run.LogShipping
+	all := []struct{ path, image string }{
+		{"logShipping.graylog", l.Graylog}, {"logShipping.search", l.Search}, {"logShipping.metadata", l.Metadata},
+	}
+	if l.Graylog == "" && l.Search == "" && l.Metadata == "" {
+		return
+	}
+	for _, one := range all {
+		if one.image == "" && r.sound(one.path) {
+			r.at("logShipping", one.path, must("given where another of logShipping's graylog, search and metadata is", `""`,
+				"name all three, as their versions must go together, or none of them"))
+		}
 	}
 }
 

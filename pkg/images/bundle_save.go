@@ -134,7 +134,7 @@ func annotations(res Resolution, full string) map[string]string {
 func origin(res Resolution) string {
 	switch res.Source {
 	case Built:
-		return "built by " + res.From
+		return builtBy + res.From
 	case Bundled:
 		return res.From
 	case Local:

@@ -23,6 +23,12 @@ type Listed struct {
 	Reasons []Attempt `json:"reasons,omitempty"` // for unavailable: why each way is closed
 }
 
+// unavailable is the action of an image that cannot be had.
+const unavailable = "unavailable"
+
+// Unavailable reports whether every way to the image is closed.
+func (l Listed) Unavailable() bool { return l.Action == unavailable }
+
 // List says for each wanted image what is there, and what Resolve would do. It
 // changes nothing; registries may be asked whether they are reachable.
 func (r *Resolver) List(ctx context.Context, wants []Want) ([]Listed, error) {
@@ -82,7 +88,7 @@ func (r *Resolver) list(ctx context.Context, j job) (Listed, error) {
 		l.Reasons = append(l.Reasons, Attempt{w.name, err.Error()})
 	}
 	if !ok {
-		l.Action = "unavailable"
+		l.Action = unavailable
 	}
 	return l, ctx.Err()
 }

@@ -3,6 +3,8 @@
 // the cluster. It must not know Airflow's charts or Ginkgo.
 package images
 
+import "strings"
+
 // Source is where the content of an image came from.
 type Source string
 
@@ -49,3 +51,12 @@ type Resolution struct {
 	From   string `json:"from"` // what it was taken from: registry reference, recipe and its hash, bundle file
 	Size   int64  `json:"size"` // bytes, uncompressed
 }
+
+// Built reports whether a recipe of this project made the image, here or before
+// it came in a bundle.
+func (r Resolution) Built() bool {
+	return r.Source == Built || r.Source == Bundled && strings.Contains(r.From, builtBy)
+}
+
+// builtBy begins what a bundle says of an image that a recipe made.
+const builtBy = "built by "

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -46,7 +47,12 @@ func NewResolver(run config.Run, o ImageOptions) (*images.Resolver, error) {
 }
 
 // Wants lists every image of a run: the node's, the services', the platform's.
-func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Want {
+// Where the run file leaves a version open, what can be had decides.
+func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan platform.Plan, addons []addon.Plan) ([]images.Want, error) {
+	shipping, err := shippingImages(ctx, resolver, run)
+	if err != nil {
+		return nil, err
+	}
 	var wants []images.Want
 	if run.Cluster.Kind == "kind" {
 		wants = append(wants, images.Want{Ref: NodeRef(run), Role: images.RoleNode})
@@ -57,7 +63,7 @@ func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Wan
 			wants = append(wants, images.Want{Ref: images.Ref(run.ObjectStorage.Image), Role: images.RoleService})
 		}
 	}
-	wants = append(wants, shippingImages(run)...)
+	wants = append(wants, shipping...)
 	if usesACME(run) {
 		wants = append(wants, images.Want{Ref: pebbleImage, Role: images.RoleService})
 	}
@@ -78,7 +84,7 @@ func Wants(run config.Run, plan platform.Plan, addons []addon.Plan) []images.Wan
 			}
 		}
 	}
-	return wants
+	return wants, nil
 }
 
 // NodeRef is upstream's name of the kind node image for the run's Kubernetes.

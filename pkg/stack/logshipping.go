@@ -2,7 +2,9 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/airworthy/airworthy/pkg/config"
 	"github.com/airworthy/airworthy/pkg/conformance"
@@ -28,16 +30,67 @@ func logShipping(h Handoff) addon.Addon {
 	}}
 }
 
-// shippingImages lists what Graylog and its stores run on.
-func shippingImages(run config.Run) []images.Want {
-	if !shipsLogs(run) {
-		return nil
+// logStores are the versions of Graylog that a run file without names of images
+// can mean, each with the stores that it goes with. The first is upstream's
+// current line, and needs a registry, a mirror or a bundle; the second is the
+// last that package registries hold whole.
+var logStores = []config.LogShipping{
+	{Graylog: "graylog/graylog:7.1", Search: "opensearchproject/opensearch:2.19.5", Metadata: "mongo:7.0"},
+	{Graylog: "graylog/graylog:3.3.11", Search: "docker.elastic.co/elasticsearch/elasticsearch-oss:6.8.12", Metadata: "mongo:4.2"},
+}
+
+// logStoresOf are the versions that a run file allows.
+func logStoresOf(run config.Run) []config.LogShipping {
+	if run.LogShipping.Graylog != "" {
+		return []config.LogShipping{run.LogShipping}
 	}
+	return logStores
+}
+
+func logStoreWants(l config.LogShipping) []images.Want {
 	var wants []images.Want
-	for _, ref := range []string{run.LogShipping.Graylog, run.LogShipping.Search, run.LogShipping.Metadata} {
+	for _, ref := range []string{l.Graylog, l.Search, l.Metadata} {
 		wants = append(wants, images.Want{Ref: images.Ref(ref), Role: images.RoleService})
 	}
 	return wants
+}
+
+// shippingImages are what Graylog and its stores run on. Where the run file
+// leaves it open: a version that is there already, as for any image, then the
+// current one where it can be had, then the one that can be built.
+func shippingImages(ctx context.Context, resolver lister, run config.Run) ([]images.Want, error) {
+	if !shipsLogs(run) {
+		return nil, nil
+	}
+	open := logStoresOf(run)
+	last := logStoreWants(open[len(open)-1])
+	if len(open) == 1 {
+		return last, nil
+	}
+	// Asked first, as images that are there cost no question to a registry.
+	listed, err := resolver.List(ctx, last)
+	if err != nil {
+		return nil, fmt.Errorf("choose a Graylog: %w", err)
+	}
+	if !slices.ContainsFunc(listed, func(l images.Listed) bool { return !l.Present }) {
+		return last, nil
+	}
+	for _, one := range open[:len(open)-1] {
+		wants := logStoreWants(one)
+		listed, err := resolver.List(ctx, wants)
+		if err != nil {
+			return nil, fmt.Errorf("choose a Graylog: %w", err)
+		}
+		if !slices.ContainsFunc(listed, images.Listed.Unavailable) {
+			return wants, nil
+		}
+	}
+	return last, nil
+}
+
+// lister says which images can be had: images.Resolver.
+type lister interface {
+	List(ctx context.Context, wants []images.Want) ([]images.Listed, error)
 }
 
 func shippingFeatures(run config.Run) []conformance.Feature {
@@ -66,7 +119,7 @@ func (u *up) startLogStore(ctx context.Context) {
 	l := &logStore{cancel: cancel, done: make(chan struct{})}
 	u.logs = l
 	secret := u.h.LogStore.Secret // read here: the handoff is written to while Graylog starts
-	used, err := u.shippingImages()
+	used, err := u.logStoreImages()
 	go func() {
 		defer close(l.done)
 		defer cancel()
@@ -85,19 +138,26 @@ func (u *up) startLogStore(ctx context.Context) {
 	}()
 }
 
-func (u *up) shippingImages() (graylog.Images, error) {
-	var out graylog.Images
-	for _, one := range []struct {
-		ref string
-		to  *string
-	}{{u.Run.LogShipping.Graylog, &out.Server}, {u.Run.LogShipping.Search, &out.Search}, {u.Run.LogShipping.Metadata, &out.Metadata}} {
-		image, err := find(u.h.Images, images.Ref(one.ref), images.RoleService)
-		if err != nil {
-			return out, err
+// logStoreImages are those of the version that was chosen.
+func (u *up) logStoreImages() (graylog.Images, error) {
+	var missing error
+	for _, one := range logStoresOf(u.Run) {
+		out := graylog.Images{Built: true}
+		var err error
+		for _, part := range []struct {
+			ref string
+			to  *string
+		}{{one.Graylog, &out.Server}, {one.Search, &out.Search}, {one.Metadata, &out.Metadata}} {
+			image, wrong := find(u.h.Images, images.Ref(part.ref), images.RoleService)
+			err = errors.Join(err, wrong)
+			*part.to, out.Built = image.Local, out.Built && image.Built()
 		}
-		*one.to = image.Local
+		if err == nil {
+			return out, nil
+		}
+		missing = errors.Join(missing, err)
 	}
-	return out, nil
+	return graylog.Images{}, missing
 }
 
 // waitLogStore is the last step of the set-up.

@@ -250,7 +250,11 @@ func (u *up) images(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		u.h.Images, err = resolver.Resolve(ctx, Wants(u.Run, u.h.Plan, u.h.Addons))
+		wants, err := Wants(ctx, resolver, u.Run, u.h.Plan, u.h.Addons)
+		if err != nil {
+			return err
+		}
+		u.h.Images, err = resolver.Resolve(ctx, wants)
 		if err != nil {
 			return err
 		}

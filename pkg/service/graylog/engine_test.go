@@ -25,6 +25,7 @@ var (
 	server   = flag.String("graylog-image", "graylog/graylog:3.3.11", "Graylog image in the container engine")
 	search   = flag.String("search-image", "docker.elastic.co/elasticsearch/elasticsearch-oss:6.8.12", "image of the search engine")
 	metadata = flag.String("metadata-image", "mongo:4.2", "image of the database")
+	built    = flag.Bool("built", true, "the images are of this project's recipes")
 )
 
 const stack = "aw-env-graylog"
@@ -55,7 +56,7 @@ func TestRunShipAttachClose(t *testing.T) {
 		Labels: map[string]string{environment.LabelStack: stack, environment.LabelPart: "graylog"},
 	}
 	start := time.Now()
-	running, err := graylog.Run(ctx, graylog.Images{Server: *server, Search: *search, Metadata: *metadata}, place)
+	running, err := graylog.Run(ctx, graylog.Images{Server: *server, Search: *search, Metadata: *metadata, Built: *built}, place)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,14 @@ const (
 const InputTitle = "airworthy GELF TCP"
 
 // Images are by the names that the container engine holds them under.
-type Images struct{ Server, Search, Metadata string }
+type Images struct {
+	Server, Search, Metadata string
+
+	// Built are those of this project's recipes, whose Java machines take any
+	// options. Upstream's images choose a garbage collector by themselves, and a
+	// second one on the command line keeps them from starting.
+	Built bool
+}
 
 // Option changes how the server is made.
 type Option func(*options)
@@ -76,7 +83,7 @@ func Run(ctx context.Context, images Images, place service.Placement, opts ...Op
 	if err := s.runStores(ctx, images, place); err != nil {
 		return s, err
 	}
-	got, err := start(ctx, images.Server, place, serverEnv(place, o.password), apiPort+"/tcp", gelfPort+"/tcp")
+	got, err := start(ctx, images.Server, place, serverEnv(images, place, o.password), apiPort+"/tcp", gelfPort+"/tcp")
 	s.Handle = got
 	if err != nil {
 		return s, err
@@ -137,9 +144,7 @@ func beside(place service.Placement, store string) service.Placement {
 func (s *Server) runStores(ctx context.Context, images Images, place service.Placement) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		s.search, err = start(ctx, images.Search, beside(place, "search"), map[string]string{
-			"ES_JAVA_OPTS": "-Xms96m -Xmx96m " + smallJVM, "discovery.type": "single-node",
-		}, searchPort+"/tcp")
+		s.search, err = start(ctx, images.Search, beside(place, "search"), searchEnv(images), searchPort+"/tcp")
 		if err == nil {
 			_, err = s.search.Answer(ctx, searchPort+"/tcp", searches)
 		}
@@ -160,10 +165,32 @@ func (s *Server) runStores(ctx context.Context, images Images, place service.Pla
 // lacks: no optimizing compiler, one collector thread.
 const smallJVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ActiveProcessorCount=1"
 
-func serverEnv(place service.Placement, password string) map[string]string {
+// searchEnv is that of Elasticsearch or of OpenSearch: each ignores what the
+// other alone reads.
+func searchEnv(images Images) map[string]string {
+	env := map[string]string{"discovery.type": "single-node"}
+	if images.Built {
+		env["ES_JAVA_OPTS"] = "-Xms96m -Xmx96m " + smallJVM
+		return env
+	}
+	env["ES_JAVA_OPTS"] = "-Xms512m -Xmx512m"
+	env["OPENSEARCH_JAVA_OPTS"] = env["ES_JAVA_OPTS"]
+	// Nobody but Graylog reaches it, and it would ask for certificates.
+	env["DISABLE_SECURITY_PLUGIN"] = "true"
+	env["DISABLE_INSTALL_DEMO_CONFIG"] = "true"
+	// A machine whose disk is nearly full must not stop a test's index.
+	env["cluster.routing.allocation.disk.threshold_enabled"] = "false"
+	return env
+}
+
+func serverEnv(images Images, place service.Placement, password string) map[string]string {
 	sum := sha256.Sum256([]byte(password))
+	heap := "-Xms512m -Xmx512m"
+	if images.Built {
+		heap = "-Xms128m -Xmx192m " + smallJVM
+	}
 	return map[string]string{
-		"GRAYLOG_SERVER_JAVA_OPTS":    "-Xms128m -Xmx192m " + smallJVM,
+		"GRAYLOG_SERVER_JAVA_OPTS":    heap,
 		"GRAYLOG_PASSWORD_SECRET":     rand.Text() + rand.Text(),
 		"GRAYLOG_ROOT_PASSWORD_SHA2":  hex.EncodeToString(sum[:]),
 		"GRAYLOG_HTTP_BIND_ADDRESS":   "0.0.0.0:" + apiPort,
