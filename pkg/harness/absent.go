@@ -17,11 +17,14 @@ type SchedulerAbsence struct {
 }
 
 // WithoutScheduler stops every scheduler until the alert of it fires, and
-// starts them again, once for all that call it.
-func (s *Session) WithoutScheduler(ctx context.Context) (SchedulerAbsence, error) {
+// starts them again, once for all that call it. The task of kept, which may be
+// nil, ends meanwhile.
+func (s *Session) WithoutScheduler(ctx context.Context, kept *Held) (SchedulerAbsence, error) {
 	ctx, cancel := s.within(ctx, s.absenceTimeout())
 	defer cancel()
-	absence, err := once(ctx, s.suite.sharedDir(), "absent-scheduler", s.withoutScheduler)
+	absence, err := once(ctx, s.suite.sharedDir(), "absent-scheduler", func(ctx context.Context) (SchedulerAbsence, error) {
+		return s.withoutScheduler(ctx, kept)
+	})
 	s.fact("absent-scheduler", absence)
 	return absence, err
 }
@@ -31,7 +34,7 @@ func (s *Session) absenceTimeout() time.Duration {
 	return 2*s.metricsTimeout() + s.Asked().Timeouts.Observe + s.Asked().Timeouts.Install
 }
 
-func (s *Session) withoutScheduler(ctx context.Context) (absence SchedulerAbsence, err error) {
+func (s *Session) withoutScheduler(ctx context.Context, kept *Held) (absence SchedulerAbsence, err error) {
 	if err := s.WaitNoAlert(ctx, SchedulerGone); err != nil {
 		return absence, err
 	}
@@ -41,6 +44,7 @@ func (s *Session) withoutScheduler(ctx context.Context) (absence SchedulerAbsenc
 	defer func() {
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scaled(s.Asked().Timeouts.Install))
 		defer cancel()
+		kept.letGo(fresh)
 		startErr := start(fresh)
 		if startErr == nil {
 			absence.Ready = time.Now().UTC()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
@@ -27,10 +26,10 @@ type GitOutage struct {
 const taskStart = 10 * time.Second
 
 // WithoutGit takes the Git server away, begins a run meanwhile, and pushes a
-// commit once it is back.
-func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, then Content) (out GitOutage, err error) {
+// commit once it is back. kept is a run that is let go in it, or nil.
+func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, then Content, kept *Held) (out GitOutage, err error) {
 	out.For = d
-	ctx, cancel := s.within(ctx, d+2*s.Asked().Timeouts.DAGRun+s.absenceTimeout())
+	ctx, cancel := s.within(ctx, d+3*s.Asked().Timeouts.DAGRun+s.absenceTimeout())
 	defer cancel()
 	repo, err := s.repository()
 	if err != nil {
@@ -39,6 +38,8 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if out.Before, err = s.readerPods(ctx); err != nil {
 		return out, err
 	}
+	// Its first pod must have fetched before.
+	kept.running(ctx)
 	began, lasts := time.Now(), d
 	if err := repo.Offline(ctx, lasts); err != nil {
 		return out, err
@@ -74,11 +75,11 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 		err = errors.Join(err, s.noteSilence(away))
 	}()
 	// It is a minute of waiting, which other checks can use that start no task.
-	// What goes wrong with them is theirs to say: they get the same facts. A
-	// scheduler whose pods fetch the DAG files could not start again meanwhile.
-	if s.suite.selects(conformance.MetricsAlertsScheduler) && !slices.Contains(s.suite.stack.Release.DAGReaders, "scheduler") {
-		_, _ = s.WithoutScheduler(ctx)
+	// What goes wrong with them is theirs to say: they get the same facts.
+	if s.absentWithoutGit() {
+		_, _ = s.WithoutScheduler(ctx, kept)
 	}
+	kept.letGo(ctx) // where there was no absence after all
 	// The run begins with a scheduler that is there, so that it says nothing of
 	// one that was not; where that took the minute, the server goes away again.
 	if time.Since(began) > lasts-taskStart {
@@ -103,6 +104,7 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if out.Run, err = s.finish(ctx, dag); err != nil {
 		return out, err
 	}
+	kept.share(ctx)
 	commit, err := s.PushFiles(ctx, "After the outage", then)
 	if err != nil {
 		return out, err

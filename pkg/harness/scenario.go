@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,32 +121,4 @@ func (s *Session) readLive(ctx context.Context, ref airflow.TaskRef, want string
 		}
 	}
 	return live
-}
-
-// RunWithSchedulerKilled starts a run, kills every scheduler pod by force while
-// the named task runs, and waits for the run's end.
-func (s *Session) RunWithSchedulerKilled(ctx context.Context, dag, task string) (Run, error) {
-	ctx, cancel := s.within(ctx, 2*s.Asked().Timeouts.DAGRun)
-	defer cancel()
-	if _, err := s.start(ctx, dag); err != nil {
-		return Run{}, err
-	}
-	if _, err := s.waitTask(ctx, dag, task, airflow.Running); err != nil {
-		return Run{}, err
-	}
-	pods, err := s.componentPods(ctx, "scheduler")
-	if err != nil {
-		return Run{}, err
-	}
-	if len(pods) == 0 {
-		return Run{}, errors.New("kill the scheduler: it has no pod")
-	}
-	for _, pod := range pods {
-		if err := s.killPod(ctx, pod.Name); err != nil {
-			return Run{}, err
-		}
-	}
-	run, err := s.finish(ctx, dag)
-	s.fact("run-"+dag, run)
-	return run, err
 }

@@ -16,6 +16,9 @@ const environmentDAG = "log_content"
 
 // conf is what the shared run of a DAG is given.
 func (s *Session) conf(dag string) map[string]any {
+	if dag == heldDAG && s.variant == "-"+heldVariant {
+		return map[string]any{"hold": true}
+	}
 	if dag != environmentDAG {
 		return nil
 	}
