@@ -51,7 +51,7 @@ func TestFindLast(t *testing.T) {
 		t.Errorf("of nothing: got %t, %v", ok, err)
 	}
 	write("old/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T10:00:00Z","timings":{"total":1000000000}}`)
-	write("new/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T11:00:00Z","timings":{"total":2000000000}}`)
+	write("new/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T11:00:00Z","timings":{"total":2000000000},"harness":{"runCPUSeconds":3}}`)
 	write("other/facts.json", `{"command":["airworthy","e2e"],"started":"2026-01-01T13:00:00Z","timings":{"total":4000000000}}`)
 	for dir, name := range map[string]string{"old": "one", "new": "one", "part": "one", "other": "another"} {
 		write(dir+"/run.json", `{"name":"`+name+`"}`)
@@ -67,7 +67,7 @@ func TestFindLast(t *testing.T) {
 		`{"uid":"5","lab`,
 	}, "\n"))
 	got, ok, err := FindLast(out, "one")
-	want := LastRun{Dir: filepath.Join(out, "new"), Took: 2 * time.Second, TaskPods: 2}
+	want := LastRun{Dir: filepath.Join(out, "new"), Took: 2 * time.Second, TaskPods: 2, CPU: 3 * time.Second}
 	if !ok || err != nil || got != want {
 		t.Errorf("got %+v, %t, %v, want %+v", got, ok, err, want)
 	}

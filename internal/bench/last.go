@@ -23,7 +23,19 @@ type LastRun struct {
 	Dir      string        `json:"dir"`
 	Took     time.Duration `json:"took"`
 	TaskPods int           `json:"taskPods"`
+	// CPU is what everything on the machine took of its processors meanwhile; 0
+	// where it was not measured.
+	CPU time.Duration `json:"cpu,omitempty"`
 }
+
+// Busy is for how long so many cores had work, all together.
+func (l LastRun) Busy(cores int) time.Duration {
+	return min(l.Took, l.CPU/time.Duration(max(1, cores)))
+}
+
+// Waited is what Busy leaves of the run: something was waited for that needs no
+// processor, such as a minute without a service.
+func (l LastRun) Waited(cores int) time.Duration { return l.Took - l.Busy(cores) }
 
 // FindLast finds the latest run of `airworthy e2e` below out that had a stack of
 // that name, and false when there is none.
@@ -56,7 +68,10 @@ func FindLast(out, name string) (LastRun, bool, error) {
 			continue
 		}
 		began = facts.Started
-		last = LastRun{Dir: dir.Path(), Took: facts.Timings.Total}
+		last = LastRun{
+			Dir: dir.Path(), Took: facts.Timings.Total,
+			CPU: time.Duration(facts.Harness.RunCPUSeconds * float64(time.Second)),
+		}
 	}
 	if began.IsZero() {
 		return LastRun{}, false, nil

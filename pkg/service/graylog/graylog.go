@@ -178,6 +178,7 @@ func searchEnv(images Images) map[string]string {
 	// Nobody but Graylog reaches it, and it would ask for certificates.
 	env["DISABLE_SECURITY_PLUGIN"] = "true"
 	env["DISABLE_INSTALL_DEMO_CONFIG"] = "true"
+	env["DISABLE_PERFORMANCE_ANALYZER_AGENT_CLI"] = "true" // a Java machine of its own
 	// A machine whose disk is nearly full must not stop a test's index.
 	env["cluster.routing.allocation.disk.threshold_enabled"] = "false"
 	return env
