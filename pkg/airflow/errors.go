@@ -58,10 +58,20 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &api) && api.Status == status
 }
 
+// silentError is the end of this client's own patience with a connection. That
+// of net/http says of itself that it is a context's.
+type silentError struct{ text string }
+
+func (e silentError) Error() string { return e.text }
+
 // Transient reports whether err is of the kind that a server, or what stands
-// before it, gives while it restarts: the connection was refused, reset or cut,
-// or the answer was 502, 503 or 504. The end of the caller's own context is not.
+// before it, gives while it restarts: the connection was refused, reset, cut
+// or silent, or the answer was 502, 503 or 504. The end of the caller's own context is not.
 func Transient(err error) bool {
+	var silent silentError
+	if errors.As(err, &silent) {
+		return true
+	}
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}

@@ -21,7 +21,7 @@ func New(ctx context.Context, opts Options) (Client, error) {
 	}
 	c := &caller{base: base, http: &http.Client{Transport: opts.Transport}}
 	if opts.Transport == nil {
-		c.http.Transport = newTransport()
+		c.http.Transport = newTransport(silence)
 	}
 	if opts.Record != nil {
 		c.record = &recorder{to: opts.Record}
@@ -49,7 +49,7 @@ func Login(ctx context.Context, opts Options) (string, error) {
 	}
 	c := &caller{base: base, http: &http.Client{Transport: opts.Transport}}
 	if opts.Transport == nil {
-		c.http.Transport = newTransport()
+		c.http.Transport = newTransport(silence)
 		defer c.http.CloseIdleConnections()
 	}
 	token, err := newTokens(opts.User, opts.Password).get(ctx, c)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,10 +44,20 @@ func (r request) target() string {
 
 // newTransport neither compresses, because on the machine that runs both sides
 // the processor is scarcer than the network, nor looks for a proxy in the
-// environment.
-func newTransport() *http.Transport {
-	return &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
+// environment. It gives up on a connection whose other end says nothing for
+// silent: what stands between may have lost it without a word, and whoever waits
+// for Airflow has to ask again by another one. An answer to a request that the
+// database holds up takes longer than any other: half a minute in the checks.
+func newTransport(silent time.Duration) *http.Transport {
+	return &http.Transport{
+		DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
+		DialContext:           (&net.Dialer{Timeout: silent}).DialContext,
+		ResponseHeaderTimeout: silent,
+	}
 }
+
+// silence is for how long an API server may leave a request without an answer.
+const silence = 40 * time.Second
 
 // call sends r and decodes a JSON answer into out, which may be nil.
 func (c *caller) call(ctx context.Context, r request, out any) error {
@@ -99,6 +111,10 @@ func (c *caller) once(ctx context.Context, r request, token string, read func(io
 	defer func() { c.record.line(r, status, time.Since(start), err) }()
 	resp, err := c.http.Do(req)
 	if err != nil {
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() && ctx.Err() == nil {
+			err = silentError{err.Error()}
+		}
 		return fmt.Errorf("reach Airflow: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -55,7 +55,7 @@ func (s *Session) RefusedAndBack(ctx context.Context, dag string, lasts time.Dur
 		if err := s.refuse(ctx, &refusal, lasts); err != nil {
 			return err
 		}
-		if err := s.recover(ctx, &refusal); err != nil {
+		if err := s.recover(ctx, &refusal, dag); err != nil {
 			return err
 		}
 		own := s.apart("refusal")
@@ -127,11 +127,21 @@ func (s *Session) databaseHealth(ctx context.Context) string {
 	return health["metadatabase"].Status
 }
 
-// recover waits until Airflow calls every component healthy again.
-func (s *Session) recover(ctx context.Context, refusal *Refusal) error {
+// recover waits until Airflow calls every component healthy again, and answers
+// about the DAG: a connection that was cut is noticed by the request that uses
+// it, which the API server of Airflow 3.2.2 on MySQL was seen to answer with 500,
+// half a minute later.
+func (s *Session) recover(ctx context.Context, refusal *Refusal, dag string) error {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	_, err := await.Until(ctx, "every component to be healthy again after the database accepted connections", everyDAG, s.Airflow.Health,
+	_, err := await.Until(ctx, "every component to be healthy again after the database accepted connections", everyDAG,
+		func(ctx context.Context) (airflow.Health, error) {
+			health, err := s.Airflow.Health(ctx)
+			if err == nil {
+				_, err = s.Airflow.DAG(ctx, dag)
+			}
+			return health, err
+		},
 		func(health airflow.Health) error {
 			var errs []error
 			for _, component := range []string{"metadatabase", "scheduler", "triggerer", "dag_processor"} {
