@@ -100,7 +100,7 @@ func Until[T any](ctx context.Context, what string, every time.Duration, observe
 		}
 		fail.Observed++
 		// An observation cut short by the end of the wait says less than the one before it.
-		if ctx.Err() == nil || fail.Reason == nil {
+		if !over(ctx) || fail.Reason == nil {
 			fail.Reason = err
 		}
 		if Stopped(err) {
@@ -114,8 +114,20 @@ func Until[T any](ctx context.Context, what string, every time.Duration, observe
 		case <-tick.C:
 		}
 		// Where both had come, select takes either: an ended wait observes no more.
-		if ctx.Err() != nil {
+		if over(ctx) {
+			<-ctx.Done()
 			return give(context.Cause(ctx))
 		}
 	}
+}
+
+// over reports whether a wait has ended. A wait that is a multiple of its period
+// ends with a tick, and what is observed then meets the deadline by the clock
+// before the context's own timer has told of it.
+func over(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }

@@ -188,3 +188,30 @@ func TestWatched(t *testing.T) {
 		t.Errorf("heard %q", heard)
 	}
 }
+
+// late is a context whose deadline has passed by the clock before it says so.
+type late struct {
+	context.Context
+	deadline time.Time
+}
+
+func (l late) Deadline() (time.Time, bool) { return l.deadline, true }
+
+func TestUntilDoesNotTakeTheDeadlineForAReason(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	defer end()
+	ctx := late{ended, time.Now().Add(20 * time.Millisecond)}
+	seen := 0
+	_, err := Until(ctx, "nine", soon, func(context.Context) (int, error) {
+		if seen++; seen == 1 {
+			return 1, nil
+		}
+		time.Sleep(time.Until(ctx.deadline))
+		time.AfterFunc(20*time.Millisecond, end)
+		return 0, errors.New("i/o timeout")
+	}, atLeast(9))
+	var gave *Error
+	if !errors.As(err, &gave) || gave.Reason == nil || gave.Reason.Error() != "1 is less than 9" {
+		t.Errorf("got %v, want the reason from before the deadline", err)
+	}
+}
