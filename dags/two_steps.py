@@ -8,8 +8,8 @@ Serves: executor.scheduler_killed, database.outage, logs.store_gone, ingress.log
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from datetime import datetime
+from pathlib import Path
 
 try:
     from airflow.sdk import DAG, task

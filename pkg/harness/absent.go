@@ -44,7 +44,6 @@ func (s *Session) withoutScheduler(ctx context.Context, kept *Held) (absence Sch
 	defer func() {
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.scaled(s.Asked().Timeouts.Install))
 		defer cancel()
-		kept.letGo(fresh)
 		startErr := start(fresh)
 		if startErr == nil {
 			absence.Ready = time.Now().UTC()
@@ -54,6 +53,7 @@ func (s *Session) withoutScheduler(ctx context.Context, kept *Held) (absence Sch
 	if err != nil {
 		return absence, err
 	}
+	kept.letGo(ctx)
 	if err := s.WaitAlert(ctx, SchedulerGone, absence.Stopped); err != nil {
 		return absence, err
 	}

@@ -79,7 +79,6 @@ func (s *Session) WithoutGit(ctx context.Context, d time.Duration, dag string, t
 	if s.absentWithoutGit() {
 		_, _ = s.WithoutScheduler(ctx, kept)
 	}
-	kept.letGo(ctx) // where there was no absence after all
 	// The run begins with a scheduler that is there, so that it says nothing of
 	// one that was not; where that took the minute, the server goes away again.
 	if time.Since(began) > lasts-taskStart {

@@ -74,7 +74,7 @@ func (s *Session) absentWithoutGit() bool {
 // the check that asks for it.
 type Held struct {
 	s    *Session
-	gone bool // it was let go
+	gone bool // it was let go while there was no scheduler
 	err  error
 }
 
@@ -100,7 +100,7 @@ func (h *Held) running(ctx context.Context) {
 // letGo ends the first task while there is no scheduler. The next one finds a
 // run whose second task nobody has started.
 func (h *Held) letGo(ctx context.Context) {
-	if h == nil || h.gone || h.err != nil {
+	if h == nil || h.err != nil {
 		return
 	}
 	h.gone = true
@@ -128,8 +128,14 @@ func (h *Held) end(ctx context.Context) error {
 }
 
 // share waits for the run's end and keeps the facts for executor.scheduler_killed.
+// Where no scheduler was killed after all, the run says nothing of that: it is
+// ended, and the check makes a run of its own.
 func (h *Held) share(ctx context.Context) {
 	if h == nil {
+		return
+	}
+	if h.err == nil && !h.gone {
+		_ = h.end(ctx)
 		return
 	}
 	_, _ = once(ctx, h.s.suite.sharedDir(), schedulerKilled, func(ctx context.Context) (Run, error) {
