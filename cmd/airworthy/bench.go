@@ -44,7 +44,9 @@ between cluster and images, and not counted either.
 At rest the stack uses processor time too. The ideal of a run adds the processor
 time of all its further task pods, divided by what the stack at rest leaves of
 the cores. The last run of e2e of a stack of that name below --out is compared
-with both, and so is the part of it in which the processors had work.
+with both, and so is what is left of it without the time that it waited for
+something that needs no processor. That time is reckoned from what the run left of
+the cores: while it waits, the stack at rest goes on taking its share.
 
 Only figures of one session on an idle machine can be compared.`,
 		Example: `  airworthy bench
@@ -174,8 +176,9 @@ func printBench(w io.Writer, r benchResult) {
 	fmt.Fprintf(w, "last run: %.1fs, %.2f x the floor, %.2f x the ideal (%s)\n",
 		r.Last.Took.Seconds(), r.Last.Took.Seconds()/r.Total.Seconds(), r.Last.Took.Seconds()/r.Ideal.Seconds(), r.Last.Dir)
 	if r.Last.CPU > 0 {
-		busy := r.Last.Busy(r.Cores)
-		fmt.Fprintf(w, "in it the processors had work for %.1fs, %.2f x the ideal; for %.1fs something else was waited for\n",
-			busy.Seconds(), busy.Seconds()/r.Ideal.Seconds(), r.Last.Waited(r.Cores).Seconds())
+		waited := f.Waited(*r.Last, r.Cores)
+		worked := r.Last.Took - waited
+		fmt.Fprintf(w, "without what it waited for, the stack being at rest: %.1fs, %.2f x the ideal; for %.1fs it waited\n",
+			worked.Seconds(), worked.Seconds()/r.Ideal.Seconds(), waited.Seconds())
 	}
 }

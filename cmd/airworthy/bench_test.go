@@ -30,7 +30,7 @@ last run: 540.0s, 5.40 x the floor, 3.00 x the ideal (out/local-1)
 		{"a run whose processor time is known", &bench.LastRun{Dir: "out/local-1", Took: 540 * time.Second, TaskPods: 22, CPU: 720 * time.Second},
 			`ideal of the last run: 180.0s, with 22 task pods on the 1.25 cores that the stack at rest leaves
 last run: 540.0s, 5.40 x the floor, 3.00 x the ideal (out/local-1)
-in it the processors had work for 360.0s, 2.00 x the ideal; for 180.0s something else was waited for
+without what it waited for, the stack being at rest: 252.0s, 1.40 x the ideal; for 288.0s it waited
 `},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -35,6 +35,31 @@ func TestIdeal(t *testing.T) {
 	}
 }
 
+// The ideal run's own processor time is that of every core, all the time.
+func TestWaited(t *testing.T) {
+	f := Floor{Idle: 0.4}
+	for _, tc := range []struct {
+		name  string
+		took  time.Duration
+		cpu   time.Duration
+		cores int
+		want  time.Duration
+	}{
+		{"every core had work all the time", 200 * time.Second, 400 * time.Second, 2, 0},
+		{"the same, and a hundred seconds of waiting", 300 * time.Second, 440 * time.Second, 2, 100 * time.Second},
+		{"nothing but waiting", 100 * time.Second, 40 * time.Second, 2, 100 * time.Second},
+		{"other clocks", 100 * time.Second, 210 * time.Second, 2, 0},
+		{"less than the stack at rest takes", 100 * time.Second, 10 * time.Second, 2, 100 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := f.Waited(LastRun{Took: tc.took, CPU: tc.cpu}, tc.cores)
+			if got.Round(time.Millisecond) != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestFindLast(t *testing.T) {
 	out := t.TempDir()
 	write := func(name, text string) {

@@ -28,14 +28,14 @@ type LastRun struct {
 	CPU time.Duration `json:"cpu,omitempty"`
 }
 
-// Busy is for how long so many cores had work, all together.
-func (l LastRun) Busy(cores int) time.Duration {
-	return min(l.Took, l.CPU/time.Duration(max(1, cores)))
+// Waited is for how long a run waited for something that needs no processor, such
+// as a minute without a service: what it left of the cores, all together, taken as
+// time in which only the stack at rest had them. A run that did the same work and
+// waited for longer has the same difference between Took and Waited.
+func (f Floor) Waited(l LastRun, cores int) time.Duration {
+	left := float64(max(1, cores))*float64(l.Took) - float64(l.CPU)
+	return min(l.Took, time.Duration(max(0, left)/f.Free(cores)))
 }
-
-// Waited is what Busy leaves of the run: something was waited for that needs no
-// processor, such as a minute without a service.
-func (l LastRun) Waited(cores int) time.Duration { return l.Took - l.Busy(cores) }
 
 // FindLast finds the latest run of `airworthy e2e` below out that had a stack of
 // that name, and false when there is none.
