@@ -47,6 +47,13 @@ var (
 		"loses no run and runs no task twice when the scheduler is killed",
 		"A new scheduler that does not adopt the running pods loses their results or does the work a second time.",
 		"apache/airflow#57553", "apache/airflow#61839", "apache/airflow#13808")
+	ExecutorAdoption = Check{
+		ID: "executor.adoption", Title: "adopts a running task when the scheduler is replaced, and goes on",
+		Level: Extended, Requires: []Feature{FeatureKubernetesExecutor},
+		Sources: []string{"apache/airflow#67891", "apache/airflow#67813", "apache/airflow#68398"},
+		Since:   firstVersion,
+		Why:     "Every roll-out replaces the scheduler while tasks run: one that dies of adopting them, or never looks after them again, is down just when it is busiest.",
+	}
 	ExecutorUnschedulable = executor("unschedulable",
 		"ends a pod that can never be scheduled as a clear failure",
 		"A task that waits for ever in the queue raises no alarm, and nobody learns which resource the cluster does not have.",
@@ -70,7 +77,7 @@ func executorChecks() []Check {
 	return []Check{
 		ExecutorPodPerTask, ExecutorParallelTasks, ExecutorMappedTasks, ExecutorXCom,
 		ExecutorFailingTask, ExecutorRetries, ExecutorPodOverride, ExecutorDefaultResources,
-		ExecutorFinishedPods, ExecutorPodKilled, ExecutorSchedulerKilled,
+		ExecutorFinishedPods, ExecutorPodKilled, ExecutorSchedulerKilled, ExecutorAdoption,
 		ExecutorUnschedulable, ExecutorServiceAccount,
 	}
 }

@@ -13,9 +13,9 @@ import (
 // A run of two_steps whose first task lasts until it is let go: that is in an
 // absence of the scheduler that is made for something else.
 //
-// It does not last until there is a scheduler again. The one of Airflow 3.2.2 with
-// the Kubernetes provider 10.17.1 ends with a DetachedInstanceError when it adopts a
-// running task (apache/airflow#67891), and comes back a second time.
+// It does not last until there is a scheduler again: what becomes of a task that
+// ends while there is none is one question, and what becomes of one that outlives
+// the absence is another, which executor.adoption asks.
 const (
 	heldDAG     = "two_steps"
 	heldTask    = "first"
@@ -110,20 +110,35 @@ func (h *Held) letGo(ctx context.Context) {
 func (h *Held) end(ctx context.Context) error {
 	ctx, cancel := h.s.within(ctx, h.s.Asked().Timeouts.Observe)
 	defer cancel()
-	pods, err := h.s.Pods(ctx, Run{DAGRun: airflow.DAGRun{DAG: heldDAG, ID: h.s.runID()}})
-	if err != nil {
-		return err
-	}
-	if len(pods) != 1 {
-		return fmt.Errorf("let task %s of %s go: %d pods belong to it: %v", heldTask, heldDAG, len(pods), pods.Names())
-	}
-	if _, err = h.s.execIn(ctx, pods[0].Name, pods[0].airflowContainer, "touch", goFile); err != nil {
+	if err := h.s.letGo(ctx); err != nil {
 		return err
 	}
 	instance, err := h.s.waitTask(ctx, heldDAG, heldTask, airflow.Success)
 	if instance.State.Finished() {
 		return nil // as what it ended is for the check to judge
 	}
+	return err
+}
+
+// heldPod is the pod of the held run's first task.
+func (s *Session) heldPod(ctx context.Context) (TaskPod, error) {
+	pods, err := s.Pods(ctx, Run{DAGRun: airflow.DAGRun{DAG: heldDAG, ID: s.runID()}})
+	if err != nil {
+		return TaskPod{}, err
+	}
+	if len(pods) != 1 {
+		return TaskPod{}, fmt.Errorf("find the pod of task %s of %s: %d pods belong to the run: %v", heldTask, heldDAG, len(pods), pods.Names())
+	}
+	return pods[0], nil
+}
+
+// letGo has the held run's first task return.
+func (s *Session) letGo(ctx context.Context) error {
+	pod, err := s.heldPod(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.execIn(ctx, pod.Name, pod.airflowContainer, "touch", goFile)
 	return err
 }
 

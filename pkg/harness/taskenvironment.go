@@ -16,7 +16,7 @@ const environmentDAG = "log_content"
 
 // conf is what the shared run of a DAG is given.
 func (s *Session) conf(dag string) map[string]any {
-	if dag == heldDAG && s.variant == "-"+heldVariant {
+	if dag == heldDAG && (s.variant == "-"+heldVariant || s.variant == "-"+adoptedVariant) {
 		return map[string]any{"hold": true}
 	}
 	if dag != environmentDAG {

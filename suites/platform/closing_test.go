@@ -55,6 +55,24 @@ var _ = Describe("the whole run", SpecPriority(last), Serial, Ordered, ContinueO
 		Expect(pods).To(HaveOnePodPerTask(run))
 	})
 
+	It("adopts a running task when the scheduler is replaced", suite.Check(conformance.ExecutorAdoption), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+
+		By("stopping every scheduler while the first of two tasks runs, and starting them again")
+		adoption, err := s.RunThroughSchedulerStop(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(adoption).To(BeAdopted())
+		Expect(adoption).To(HaveLivingSchedulers())
+
+		By("counting tries and pods")
+		Expect(adoption.Run).To(HaveState(airflow.Success))
+		Expect(adoption.Run).To(HaveTries("first", 1))
+		Expect(adoption.Run).To(HaveTries("second", 1))
+		pods, err := s.FinishedPods(ctx, adoption.Run)
+		Expect(err).To(BeWithoutError())
+		Expect(pods).To(HaveOnePodPerTask(adoption.Run))
+	})
+
 	It("keeps logs on the volume while everything is scaled down", suite.Check(conformance.LogsVolume), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		run, err := s.SharedRun(ctx, "fan_out")

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,6 +28,38 @@ func StartBeforeAnyEnds(run harness.Run) gomegatypes.GomegaMatcher {
 			}
 		}
 		return nil
+	})
+}
+
+// BeAdopted holds when the task's pod named another scheduler after the stop.
+func BeAdopted() gomegatypes.GomegaMatcher {
+	return fact("a task's pod that the new scheduler adopted", func(a harness.Adoption) error {
+		switch {
+		case a.Before == "":
+			return fmt.Errorf("pod %s named no scheduler before, so nothing can be said", a.Pod)
+		case a.After == a.Before || a.After == "":
+			return fmt.Errorf("pod %s still belongs to the scheduler of job %q, which was stopped", a.Pod, a.Before)
+		}
+		return nil
+	})
+}
+
+// HaveLivingSchedulers holds when the new schedulers are there and never ended.
+func HaveLivingSchedulers() gomegatypes.GomegaMatcher {
+	return fact("schedulers that lived through the adoption", func(a harness.Adoption) error {
+		var errs []error
+		if len(a.Schedulers) == 0 {
+			errs = append(errs, errors.New("there is none"))
+		}
+		for _, pod := range a.Schedulers {
+			for _, c := range pod.Containers {
+				if c.Restarts > 0 {
+					errs = append(errs, fmt.Errorf("container %s of pod %s was restarted %d times, last after exit code %d (%s)",
+						c.Name, pod.Name, c.Restarts, c.LastExit, c.LastCause))
+				}
+			}
+		}
+		return errors.Join(errs...)
 	})
 }
 

@@ -47,3 +47,32 @@ func TestStartBeforeAnyEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestAdoption(t *testing.T) {
+	scheduler := func(restarts int32) []kube.PodFact {
+		return []kube.PodFact{{Name: "scheduler-2", Containers: []kube.ContainerFact{{Name: "scheduler", Restarts: restarts, LastExit: 1, LastCause: "Error"}}}}
+	}
+	tests := []struct {
+		name    string
+		a       harness.Adoption
+		adopted string
+		living  string
+	}{
+		{"adopted", harness.Adoption{Pod: "first", Before: "1", After: "2", Schedulers: scheduler(0)}, "", ""},
+		{"left alone", harness.Adoption{Pod: "first", Before: "1", After: "1", Schedulers: scheduler(0)}, `still belongs to the scheduler of job "1"`, ""},
+		{"the label gone", harness.Adoption{Pod: "first", Before: "1", Schedulers: scheduler(0)}, "still belongs", ""},
+		{"never labelled", harness.Adoption{Pod: "first", After: "2", Schedulers: scheduler(0)}, "named no scheduler before", ""},
+		{"a scheduler that died of it", harness.Adoption{Pod: "first", Before: "1", After: "2", Schedulers: scheduler(1)}, "", "restarted 1 times, last after exit code 1 (Error)"},
+		{"no scheduler", harness.Adoption{Pod: "first", Before: "1", After: "2"}, "", "there is none"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := said(t, BeAdopted(), tt.a); (got == "") != (tt.adopted == "") || !strings.Contains(got, tt.adopted) {
+				t.Errorf("of the adoption it says %q, want %q", got, tt.adopted)
+			}
+			if got := said(t, HaveLivingSchedulers(), tt.a); (got == "") != (tt.living == "") || !strings.Contains(got, tt.living) {
+				t.Errorf("of the schedulers it says %q, want %q", got, tt.living)
+			}
+		})
+	}
+}
