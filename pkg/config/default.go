@@ -20,7 +20,7 @@ func Default() Run {
 			Logs:           "object-storage",
 		},
 		Database: Database{
-			Kind: "postgres", Image: databaseImages["postgres"],
+			Kind: "postgres", Image: databaseImages["postgres"], TLS: "none",
 			// The one that Airflow's official chart names.
 			Pooler: "none", PoolerImage: "apache/airflow:airflow-pgbouncer-2025.03.05-1.23.1",
 		},

@@ -104,6 +104,8 @@ var fields = []field{
 		doc: "Image of the database, by upstream's name. Where it is left out, it is that of the kind: postgres:15 or mysql:9.7."},
 	{path: "database.secret", kind: text, pattern: labelPattern, optional: true, must: labelMust + "63 characters", mend: labelMend,
 		doc: "Name of a Secret that is made before the platform, and that the platform is given instead of the connection itself. Empty: the chart gets the connection as a value."},
+	{path: "database.tls", kind: text, enum: []string{"none", "verify-full"},
+		doc: "How the components reach the database: none, or verify-full for a connection by TLS to a server that proves its name, with an authority of the stack's own, for postgres."},
 	{path: "database.pooler", kind: text, enum: []string{"none", "pgbouncer"},
 		doc: "Connection pooler in the cluster, between the components and the database: pgbouncer for postgres. Migrations go to the database itself."},
 	{path: "database.poolerImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,

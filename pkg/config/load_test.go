@@ -205,6 +205,18 @@ func TestParseReportsEveryProblemAtItsPlace(t *testing.T) {
 			},
 		},
 		{
+			name: "TLS to MySQL", yaml: "database:\n  kind: mysql\n  tls: verify-full\n",
+			want: []string{`run.yaml:4:3: database.tls: must be none where database.kind is mysql (got "verify-full"): delete it, or write database.kind: postgres`},
+		},
+		{
+			name: "TLS to a pooler", yaml: "database: {tls: verify-full, pooler: pgbouncer}\n",
+			want: []string{`run.yaml:2:12: database.tls: must be none where database.pooler is pgbouncer (got "verify-full"): delete one of the two: the pooler speaks to the components in the clear`},
+		},
+		{
+			name: "TLS of a chart that is not told the authority", yaml: "database: {tls: verify-full}\nplatform: {adapter: official, chart: load.go}\n",
+			want: []string{`run.yaml:2:12: database.tls: must be none where platform.adapter is official (got "verify-full"): delete it: in this version only the reference platform is given the authority's certificate`},
+		},
+		{
 			name: "a pooler before MySQL", yaml: "database:\n  kind: mysql\n  pooler: pgbouncer\n",
 			want: []string{`run.yaml:4:3: database.pooler: must be none where database.kind is mysql (got "pgbouncer"): delete it, or write database.kind: postgres`},
 		},

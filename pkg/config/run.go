@@ -47,6 +47,8 @@ type Database struct {
 	Image  string `yaml:"image" json:"image"`   // such as postgres:15; the default is the kind's
 	Secret string `yaml:"secret" json:"secret"` // name of a Secret to configure the connection through; empty for none
 
+	TLS string `yaml:"tls" json:"tls"` // none | verify-full
+
 	Pooler      string `yaml:"pooler" json:"pooler"`           // none | pgbouncer
 	PoolerImage string `yaml:"poolerImage" json:"poolerImage"` // PgBouncer
 }

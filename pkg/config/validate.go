@@ -75,11 +75,12 @@ func (r *reader) validateLogShipping() {
 }
 
 // validateDatabase gives a database without an image that of its kind, and
-// holds a pooler to what it can stand before.
+// holds a pooler to what it can stand before and TLS to what can have it.
 func (r *reader) validateDatabase() {
 	if _, given := r.where["database.image"]; !given && r.sound("database.kind") {
 		r.run.Database.Image = databaseImages[r.run.Database.Kind]
 	}
+	r.validateTLS()
 	pooler := r.run.Database.Pooler
 	if !r.sound("database.pooler") || pooler == "none" {
 		return
@@ -89,6 +90,26 @@ func (r *reader) validateDatabase() {
 	} else if adapter := r.run.Platform.Adapter; r.sound("platform.adapter") && adapter != "reference" {
 		r.at("database.pooler", "database.pooler", must("none where platform.adapter is "+adapter, strconv.Quote(pooler),
 			"delete it: in this version only the reference platform is put behind a pooler"))
+	}
+}
+
+func (r *reader) validateTLS() {
+	if !r.sound("database.tls") || r.run.Database.TLS == "none" {
+		return
+	}
+	none := func(where, mend string) {
+		r.at("database.tls", "database.tls", must("none where "+where, strconv.Quote(r.run.Database.TLS), mend))
+	}
+	d := r.run.Database
+	switch {
+	case r.sound("database.kind") && d.Kind != "postgres":
+		none("database.kind is "+d.Kind, "delete it, or write database.kind: postgres")
+	case r.sound("database.pooler") && d.Pooler != "none":
+		none("database.pooler is "+d.Pooler, "delete one of the two: the pooler speaks to the components in the clear")
+	case r.sound("cluster.kind") && r.run.Cluster.Kind == "existing":
+		none("cluster.kind is existing", "delete it: the database that is put into a cluster that is not ours has no certificate")
+	case r.sound("platform.adapter") && r.run.Platform.Adapter != "reference":
+		none("platform.adapter is "+r.run.Platform.Adapter, "delete it: in this version only the reference platform is given the authority's certificate")
 	}
 }
 

@@ -47,6 +47,15 @@ var (
 		Since:    firstVersion,
 		Why:      "A component that goes past the pooler opens connections that nobody counted on, until the database has none left for anybody; the pooler stands there, healthy and idle.",
 	}
+	DatabaseTLS = Check{
+		ID:       "database.tls",
+		Title:    "reaches its database by TLS alone, and no server that has not the right name",
+		Level:    Core,
+		Requires: []Feature{FeatureDatabaseTLS, FeatureDatabaseAccess},
+		Sources:  []string{"Airflow documentation: Set up a Database Backend"},
+		Since:    firstVersion,
+		Why:      "A connection that is encrypted to whoever answers gives its password to anybody who can answer in the server's place, and looks in every other way like one that is safe.",
+	}
 	DatabaseTooFewConnections = Check{
 		ID:       "database.too_few_connections",
 		Title:    "says so when the database refuses connections, and goes on by itself when it accepts them again",
@@ -68,5 +77,5 @@ var (
 )
 
 func databaseChecks() []Check {
-	return []Check{DatabaseMigratedFirst, DatabaseUnicode, DatabaseTimeZone, DatabaseSecretHidden, DatabasePooled, DatabaseOutage, DatabaseTooFewConnections}
+	return []Check{DatabaseMigratedFirst, DatabaseUnicode, DatabaseTimeZone, DatabaseSecretHidden, DatabaseTLS, DatabasePooled, DatabaseOutage, DatabaseTooFewConnections}
 }

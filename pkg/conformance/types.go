@@ -43,6 +43,7 @@ const (
 	FeatureDatabasePause          Feature = "database-pause"     // the suite can silence the database for a while
 	FeatureObjectStorePause       Feature = "object-store-pause" // and the object store
 	FeatureDatabaseLimit          Feature = "database-limit"     // the suite can have the database refuse the components for a while
+	FeatureDatabaseTLS            Feature = "database-tls"       // components verify the database's certificate
 	FeatureConnectionPooler       Feature = "connection-pooler"  // components reach the database through a PgBouncer that the suite can ask
 	FeatureGrafana                Feature = "grafana"            // shows the dashboards
 	// FeatureRotatableSecrets: it is known in which Secrets the platform's keys lie.

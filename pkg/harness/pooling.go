@@ -32,6 +32,7 @@ type DatabaseSession struct {
 	Application string `json:"application,omitempty"`
 	Address     string `json:"address,omitempty"` // outside the cluster: the node's, for every pod on it
 	State       string `json:"state,omitempty"`
+	TLS         string `json:"tls,omitempty"` // version of the protocol; empty where it is in the clear
 	Began       string `json:"began,omitempty"`
 }
 
@@ -141,8 +142,8 @@ func (s *Session) databaseSessions(ctx context.Context) ([]DatabaseSession, erro
 		return nil, err
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(ctx, "SELECT pid, application_name, coalesce(host(client_addr), ''), coalesce(state, ''), backend_start::text "+
-		"FROM pg_stat_activity WHERE usename = current_user AND backend_type = 'client backend' AND application_name <> '"+standing.Application+"'")
+	rows, err := db.QueryContext(ctx, "SELECT pid, application_name, coalesce(host(client_addr), ''), coalesce(state, ''), backend_start::text, "+
+		"coalesce(version, '') FROM pg_stat_activity LEFT JOIN pg_stat_ssl USING (pid) WHERE usename = current_user AND backend_type = 'client backend' AND application_name <> '"+standing.Application+"'")
 	if err != nil {
 		return nil, fmt.Errorf("list the database's sessions: %w", err)
 	}
@@ -150,7 +151,7 @@ func (s *Session) databaseSessions(ctx context.Context) ([]DatabaseSession, erro
 	var sessions []DatabaseSession
 	for rows.Next() {
 		var one DatabaseSession
-		if err := rows.Scan(&one.PID, &one.Application, &one.Address, &one.State, &one.Began); err != nil {
+		if err := rows.Scan(&one.PID, &one.Application, &one.Address, &one.State, &one.Began, &one.TLS); err != nil {
 			return nil, fmt.Errorf("list the database's sessions: %w", err)
 		}
 		sessions = append(sessions, one)

@@ -150,8 +150,15 @@ func (s Spec) databaseURL(address string) string {
 		// The driver's own default is a character set of three bytes or one.
 		u.Scheme, u.RawQuery = "mysql+mysqldb", "charset=utf8mb4"
 	}
+	if s.Database.TLS {
+		u.RawQuery = url.Values{"sslmode": {"verify-full"}, "sslrootcert": {DatabaseCA}}.Encode()
+	}
 	return u.String()
 }
+
+// DatabaseCA is the file that holds Endpoint.CA of the database in every container
+// that reaches it, where DatabaseSpec.TLS is set.
+const DatabaseCA = "/opt/airflow/database/ca.crt"
 
 // LogFolder is where remote task logs go.
 func (s Spec) LogFolder() string { return "s3://" + s.ObjectStorage.Bucket + "/" + LogPrefix }

@@ -65,6 +65,7 @@ type DatabaseSpec struct {
 	// connection string under DatabaseSecretKey, and the chart is given its name
 	// in place of the connection.
 	Secret string
+	TLS    bool // components verify the server against Endpoint.CA and its name
 	Pooler PoolerSpec
 }
 

@@ -13,6 +13,9 @@ type Endpoint struct {
 	Bucket   string `json:"bucket,omitempty"`
 	User     string `json:"user,omitempty"`
 	Secret   string `json:"secret,omitempty"` // password or secret key; never printed
+	// CA is the certificate, in PEM, that the server's own is signed by; empty where
+	// it has none.
+	CA string `json:"ca,omitempty"`
 	// Container is the engine's name of the service's container; empty where the
 	// service is inside the cluster.
 	Container string `json:"container,omitempty"`

@@ -99,7 +99,7 @@ func (u *up) upDatabase(ctx context.Context) func(func(string)) error {
 		}
 		kind := u.Run.Database.Kind
 		waiting(kind + " to answer")
-		handle, err := runDatabase(ctx, kind, image.Local, u.placement(kind), u.h.Database, u.h.DatabaseAdmin.Secret)
+		handle, err := runDatabase(ctx, u.Run.Database, image.Local, u.placement(kind), u.h.Database, u.h.DatabaseAdmin.Secret)
 		if err != nil {
 			return fmt.Errorf("start the database: %w", err)
 		}
@@ -114,16 +114,20 @@ type databaseHandle interface {
 	Admin() service.Endpoint // the same with the credentials of the administrator
 }
 
-// runDatabase starts a database of a kind for the user, password and database
+// runDatabase starts a database as asked for the user, password and database
 // of an endpoint, and with that password for the administrator.
-func runDatabase(ctx context.Context, kind, image string, place service.Placement, e service.Endpoint, admin string) (databaseHandle, error) {
-	switch kind {
+func runDatabase(ctx context.Context, asked config.Database, image string, place service.Placement, e service.Endpoint, admin string) (databaseHandle, error) {
+	switch asked.Kind {
 	case platform.DatabasePostgres:
-		return postgres.Run(ctx, image, place, postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database), postgres.WithAdmin(admin))
+		options := []postgres.Option{postgres.WithCredentials(e.User, e.Secret), postgres.WithDatabase(e.Database), postgres.WithAdmin(admin)}
+		if asked.TLS != "none" {
+			options = append(options, postgres.WithTLS())
+		}
+		return postgres.Run(ctx, image, place, options...)
 	case platform.DatabaseMySQL:
 		return mysql.Run(ctx, image, place, mysql.WithCredentials(e.User, e.Secret), mysql.WithDatabase(e.Database), mysql.WithAdmin(admin))
 	}
-	return nil, fmt.Errorf("database.kind %q is not known", kind)
+	return nil, fmt.Errorf("database.kind %q is not known", asked.Kind)
 }
 
 func (u *up) upObjectStorage(ctx context.Context) func(func(string)) error {

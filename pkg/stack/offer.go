@@ -58,6 +58,7 @@ func reasons(run config.Run, policies string) []conformance.Absence {
 		{Feature: conformance.FeatureDatabaseSecret, Because: "the run file names no Secret for the connection (database.secret)"},
 		{Feature: conformance.FeatureDatabasePause, Because: "the database does not run in a container engine of this machine, which alone can pause it"},
 		{Feature: conformance.FeatureDatabaseLimit, Because: "the database does not run in a container engine of this machine, where alone airworthy may be its administrator"},
+		{Feature: conformance.FeatureDatabaseTLS, Because: "the run file asks for no TLS to the database (database.tls)"},
 		{Feature: conformance.FeatureConnectionPooler, Because: "the run file asks for no connection pooler (database.pooler)"},
 		{Feature: conformance.FeatureObjectStorePause, Because: "no object store runs in a container engine of this machine, which alone can pause it"},
 		{Feature: conformance.FeatureRotatableSecrets, Because: "it is not known in which Secrets the platform's chart keeps its keys"},

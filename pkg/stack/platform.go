@@ -74,7 +74,7 @@ func specOf(h Handoff) platform.Spec {
 		DAGDelivery: run.Platform.DAGDelivery, LogStore: run.Platform.Logs, KeepPods: run.Platform.KeepPods,
 		Values: lay(h.FileValues, run.Platform.Values), DAGs: dags.Files(),
 		Git:           gitSource(h),
-		Database:      platform.DatabaseSpec{Kind: run.Database.Kind, Endpoint: placeholder(h.Database), Secret: run.Database.Secret, Pooler: pooler(run)},
+		Database:      databaseSpec(h),
 		ObjectStorage: placeholder(h.ObjectStorage),
 		AdminUser:     h.AdminUser, AdminPassword: h.AdminPassword,
 		Connections: map[string]map[string]any{platform.CheckedConnection: {
@@ -90,6 +90,17 @@ func specOf(h Handoff) platform.Spec {
 	}
 	if run.Cluster.Kind == "kind" && !run.Ingress.NetworkPolicy { // a node port is a way around the ingress
 		spec.NodePort = environment.APINodePort
+	}
+	return spec
+}
+
+func databaseSpec(h Handoff) platform.DatabaseSpec {
+	asked := h.Run.Database
+	spec := platform.DatabaseSpec{
+		Kind: asked.Kind, Endpoint: placeholder(h.Database), Secret: asked.Secret, TLS: asked.TLS != "none", Pooler: pooler(h.Run),
+	}
+	if spec.TLS && spec.Endpoint.CA == "" {
+		spec.Endpoint.CA = "not known yet"
 	}
 	return spec
 }

@@ -56,6 +56,20 @@ var _ = Describe("the metadata database", func() {
 		Expect(times).To(AgreeInTime())
 	})
 
+	It("is reached by TLS, and only under its own name", suite.Check(conformance.DatabaseTLS), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+
+		By("asking the database for its sessions")
+		tls, err := s.DatabaseTLS(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(tls.Sessions).NotTo(BeEmpty(), "sessions of the platform at the database")
+		Expect(tls).To(BeEncrypted())
+
+		By("sending every component to the same server under a name that its certificate has not")
+		Expect(tls.Misnamed).NotTo(BeEmpty())
+		Expect(tls).To(VerifyTheName())
+	})
+
 	It("is reached through the connection pooler alone", suite.Check(conformance.DatabasePooled), func(ctx SpecContext) {
 		s := suite.Session(ctx)
 		run, err := s.SharedRun(ctx, "log_content")

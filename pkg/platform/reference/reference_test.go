@@ -94,6 +94,12 @@ func TestGolden(t *testing.T) {
 		{"pooler-secret", func(s *platform.Spec) {
 			s.Database.Pooler.Image, s.Database.Secret = "apache/airflow:pooler", "metadata"
 		}},
+		{"tls", func(s *platform.Spec) {
+			s.Database.TLS, s.Database.Endpoint.CA = true, "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+		}},
+		{"airflow-2-tls", func(s *platform.Spec) {
+			s.AirflowVersion, s.Database.TLS, s.Database.Endpoint.CA = "2.11.0", true, "PEM"
+		}},
 		{"airflow-2-secret", func(s *platform.Spec) { s.AirflowVersion, s.Database.Secret = "2.11.0", "metadata" }},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -53,6 +53,9 @@ func database(spec platform.Spec) map[string]any {
 	} else {
 		values["url"] = spec.DatabaseURL()
 	}
+	if spec.Database.TLS {
+		values["ca"] = spec.Database.Endpoint.CA
+	}
 	if !spec.Pooled() {
 		return values
 	}

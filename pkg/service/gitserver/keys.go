@@ -1,24 +1,18 @@
 package gitserver
 
 import (
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha1"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/service/internal/authority"
 )
 
 // identity is everything that one server and its clients are given. It is made
@@ -29,9 +23,6 @@ type identity struct {
 	deploy, admin   string // public, as in authorized_keys
 	tlsCert, tlsKey string // PEM
 }
-
-// certLife is longer than any run and short enough to be of no use later.
-const certLife = 7 * 24 * time.Hour
 
 func newIdentity(name string) (identity, error) {
 	var (
@@ -48,7 +39,8 @@ func newIdentity(name string) (identity, error) {
 		return id, err
 	}
 	id.git.User, id.git.Token = "deploy", rand.Text()+rand.Text()
-	id.git.CA, id.tlsCert, id.tlsKey, err = certificates(name)
+	tls, err := authority.New("airworthy Git CA", name)
+	id.git.CA, id.tlsCert, id.tlsKey = tls.CA, tls.Cert, tls.Key
 	return id, err
 }
 
@@ -66,49 +58,6 @@ func sshKey(comment string) (private, public string, err error) {
 		return "", "", fmt.Errorf("encode an SSH key: %w", err)
 	}
 	return string(pem.EncodeToMemory(block)), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer))), nil
-}
-
-// certificates makes an authority and a certificate signed by it.
-func certificates(name string) (authority, cert, key string, err error) {
-	fail := func(err error) (string, string, string, error) {
-		return "", "", "", fmt.Errorf("make the Git server's certificate: %w", err)
-	}
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fail(err)
-	}
-	now := time.Now()
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "airworthy Git CA"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certLife),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
-	if err != nil {
-		return fail(err)
-	}
-	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fail(err)
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certLife),
-		DNSNames: []string{name, "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, leafKey.Public(), caKey)
-	if err != nil {
-		return fail(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(leafKey)
-	if err != nil {
-		return fail(err)
-	}
-	encode := func(kind string, der []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-	}
-	return encode("CERTIFICATE", caDER), encode("CERTIFICATE", leafDER), encode("PRIVATE KEY", keyDER), nil
 }
 
 // htpasswd is the line that Apache compares the token with. SHA-1 without salt

@@ -5,6 +5,9 @@ package postgres_test
 import (
 	"context"
 	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +102,40 @@ func TestRunAttachClose(t *testing.T) {
 	wrong.Secret = "wrong"
 	if _, err := postgres.Attach(ctx, place, wrong); err == nil {
 		t.Error("attached with a wrong password")
+	}
+}
+
+func TestTLS(t *testing.T) {
+	place := place(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	server, err := postgres.Run(ctx, *image, place, postgres.WithTLS())
+	t.Cleanup(func() {
+		if err := server.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := server.Endpoint()
+	ca := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(ca, []byte(end.CA), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ name, query, want string }{
+		{"verified", "sslmode=verify-full&sslrootcert=" + ca, ""},
+		{"in the clear", "sslmode=disable", ""},
+		{"verified by other authorities", "sslmode=verify-full", "unknown authority"},
+	} {
+		u := url.URL{Scheme: "postgres", Host: end.FromHost, User: url.UserPassword(end.User, end.Secret), Path: "/" + end.Database, RawQuery: tc.query}
+		connection, err := pgx.Connect(ctx, u.String())
+		if err == nil {
+			err = connection.Close(ctx)
+		}
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %q", tc.name, err, tc.want)
+		}
 	}
 }
 

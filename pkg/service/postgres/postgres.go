@@ -15,6 +15,7 @@ import (
 	tcpostgres "github.com/testcontainers/testcontainers-go/modules/postgres"
 
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/service/internal/authority"
 	"github.com/airworthy/airworthy/pkg/service/internal/container"
 )
 
@@ -37,7 +38,11 @@ var settings = []string{
 // Option changes how the server is made.
 type Option func(*options)
 
-type options struct{ user, password, database, admin string }
+type options struct {
+	user, password, database, admin string
+
+	tls bool
+}
 
 // WithCredentials names the owner of the database and its password. The
 // default is airflow with a password of the same name, for use in tests only.
@@ -51,6 +56,35 @@ func WithDatabase(name string) Option { return func(o *options) { o.database = n
 // WithAdmin gives the server's administrator a password; the default is one that
 // nobody knows.
 func WithAdmin(password string) Option { return func(o *options) { o.admin = password } }
+
+// WithTLS has the server offer TLS, with a certificate for its name by an
+// authority of its own, which Endpoint.CA holds. It goes on answering those who do
+// not ask for it: what the clients do is theirs to show.
+func WithTLS() Option { return func(o *options) { o.tls = true } }
+
+// Where the certificate and its key are in the container.
+const (
+	certFile = "/etc/airworthy-tls/server.crt"
+	keyFile  = "/etc/airworthy-tls/server.key"
+)
+
+// offerTLS gives the server a certificate for its name. The server takes no key
+// that others can read, and runs as a user whose number is the image's own affair.
+func (s *Server) offerTLS() ([]testcontainers.ContainerCustomizer, error) {
+	made, err := authority.New("airworthy database CA", s.Name())
+	if err != nil {
+		return nil, err
+	}
+	s.endpoint.CA, s.admin.CA = made.CA, made.CA
+	file := func(path, content string, mode int64) testcontainers.ContainerFile {
+		return testcontainers.ContainerFile{Reader: strings.NewReader(content), ContainerFilePath: path, FileMode: mode}
+	}
+	return []testcontainers.ContainerCustomizer{
+		testcontainers.WithFiles(file(certFile, made.Cert, 0o644), file(keyFile, made.Key, 0o600)),
+		testcontainers.WithEntrypoint("sh", "-c", "chown postgres "+keyFile+` && exec docker-entrypoint.sh "$@"`, "sh"),
+		testcontainers.WithCmdArgs("-c", "ssl=on", "-c", "ssl_cert_file="+certFile, "-c", "ssl_key_file="+keyFile),
+	}, nil
+}
 
 // Server is a PostgreSQL server. It is a service.Handle.
 type Server struct {
@@ -89,11 +123,19 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	if err != nil {
 		return server, err
 	}
-	got, err := tcpostgres.Run(ctx, image, append(container.Options(place, port),
+	customizers := append(container.Options(place, port),
 		tcpostgres.WithUsername(administrator), tcpostgres.WithPassword(o.admin), tcpostgres.WithDatabase(administrator),
 		testcontainers.WithCmdArgs(settings...),
 		container.NoWait(),
-	)...)
+	)
+	if o.tls {
+		more, err := server.offerTLS()
+		if err != nil {
+			return server, err
+		}
+		customizers = append(customizers, more...)
+	}
+	got, err := tcpostgres.Run(ctx, image, customizers...)
 	if got != nil {
 		handle.Started(got.Container)
 	}

@@ -219,6 +219,9 @@ func (a Adapter) features(spec platform.Spec, rendered helm.Rendered) []conforma
 	if spec.Database.Secret != "" {
 		out = append(out, conformance.FeatureDatabaseSecret)
 	}
+	if spec.Database.TLS {
+		out = append(out, conformance.FeatureDatabaseTLS)
+	}
 	if spec.Pooled() {
 		out = append(out, conformance.FeatureConnectionPooler)
 	}
