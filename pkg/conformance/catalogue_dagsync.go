@@ -31,6 +31,14 @@ var (
 		"refuses a Git server with another host key where Airflow itself fetches DAG files",
 		"Airflow's own Git connection verifies no host key until it is told to: whoever answers in the server's place decides what every task runs.",
 		[]Feature{FeatureGitBundleSSH}, "Airflow documentation: Git Connection")
+	DAGSyncBundleCA = dagsync("bundle_wrong_ca", Core,
+		"refuses a Git server whose certificate another authority signed where Airflow itself fetches DAG files",
+		"Airflow leaves it to git whom it believes: whoever answers in the Git server's place is given the token, and decides what every task runs.",
+		[]Feature{FeatureGitBundleHTTPS}, "Airflow documentation: Git Connection")
+	DAGSyncBundleToken = dagsync("bundle_wrong_token", Core,
+		"gets nothing with a wrong token where Airflow itself fetches DAG files, and does not show the one that it has",
+		"The token is part of the address that Airflow gives to git: where git's words reach a log as they are, the token does too.",
+		[]Feature{FeatureGitBundleHTTPS}, "Airflow documentation: Git Connection")
 	DAGSyncWrongCA = dagsync("wrong_ca", Core,
 		"refuses a Git server whose certificate another authority signed",
 		"Whoever answers in the Git server's place is given the token, and decides what every task runs.",
@@ -79,7 +87,7 @@ func dagsync(subject string, level Level, title, why string, requires []Feature,
 
 func dagsyncChecks() []Check {
 	return []Check{
-		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey, DAGSyncBundleHostKey, DAGSyncWrongCA, DAGSyncWrongToken,
+		DAGSyncFirst, DAGSyncNewCommit, DAGSyncSameCommit, DAGSyncChanges, DAGSyncBrokenCommit, DAGSyncWrongHostKey, DAGSyncBundleHostKey, DAGSyncBundleCA, DAGSyncBundleToken, DAGSyncWrongCA, DAGSyncWrongToken,
 		DAGSyncKeyPrivate, DAGSyncServerGone, DAGSyncSubFolder, DAGSyncRefs, DAGSyncSubmodule, DAGSyncDepth, DAGSyncAtomic, DAGSyncPinnedRun,
 	}
 }

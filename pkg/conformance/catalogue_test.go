@@ -10,7 +10,7 @@ import (
 func TestCatalogueHasTheseChecks(t *testing.T) {
 	want := []string{
 		"dags.appears", "dags.import_error", "dags.recovery",
-		"dagsync.atomic_switch", "dagsync.broken_commit", "dagsync.bundle_host_key", "dagsync.changes", "dagsync.depth", "dagsync.first_sync", "dagsync.key_private",
+		"dagsync.atomic_switch", "dagsync.broken_commit", "dagsync.bundle_host_key", "dagsync.bundle_wrong_ca", "dagsync.bundle_wrong_token", "dagsync.changes", "dagsync.depth", "dagsync.first_sync", "dagsync.key_private",
 		"dagsync.new_commit", "dagsync.pinned_run", "dagsync.refs", "dagsync.same_commit", "dagsync.server_gone", "dagsync.sub_folder", "dagsync.submodule", "dagsync.wrong_ca", "dagsync.wrong_host_key", "dagsync.wrong_token",
 		"database.migrated_first", "database.outage", "database.pooled", "database.secret_hidden", "database.time_zone", "database.tls", "database.too_few_connections", "database.unicode",
 		"executor.adoption", "executor.default_resources", "executor.failing_task", "executor.finished_pods",

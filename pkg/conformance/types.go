@@ -29,6 +29,7 @@ const (
 	FeatureGitSyncHTTPS       Feature = "git-sync-https" // or over HTTPS, with a token and an authority of its own
 	FeatureGitBundle          Feature = "git-bundle"     // Airflow's own Git DAG bundle brings them, with versions
 	FeatureGitBundleSSH       Feature = "git-bundle-ssh" // and reaches the repository over SSH
+	FeatureGitBundleHTTPS     Feature = "git-bundle-https"
 	FeatureDatabaseAccess     Feature = "database-access"
 	FeatureMetrics            Feature = "metrics"         // exported for a Prometheus that the suite can ask
 	FeatureDatabaseSecret     Feature = "database-secret" // components read the connection from a Secret

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/await"
@@ -116,9 +117,12 @@ func (p *visitor) login(ctx context.Context) error {
 	}
 	p.v.LoginPage = p.Location()
 	p.picture("1-login")
+	// The page that asks for the password is where another one led to, and goes on
+	// loading. A node that chromedp has found meanwhile is not known any more when
+	// it is done, so the fields are asked for by the page itself.
 	err = p.do(ctx, "log in",
-		chromedp.SendKeys("#username", stack.AdminUser), chromedp.SendKeys("#password", stack.AdminPassword),
-		chromedp.Submit("#password"),
+		chromedp.Poll(`document.readyState === "complete"`, nil, chromedp.WithPollingInterval(everyRecord)),
+		into("#username"), chromedp.KeyEvent(stack.AdminUser), into("#password"), chromedp.KeyEvent(stack.AdminPassword+kb.Enter),
 		// The application of Airflow 3, which draws everything, once it is loaded.
 		chromedp.WaitVisible(`//*[normalize-space(text())="Dags"]`, chromedp.BySearch, chromedp.AtLeast(1)),
 	)
@@ -128,6 +132,11 @@ func (p *visitor) login(ctx context.Context) error {
 	p.v.Home = p.Location()
 	p.picture("2-home")
 	return p.readCookies(ctx)
+}
+
+// into puts the cursor into a field.
+func into(field string) chromedp.Action {
+	return chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q).focus()", field), nil)
 }
 
 func (p *visitor) readCookies(ctx context.Context) error {

@@ -11,17 +11,30 @@ import (
 //go:embed bundleprobe.py
 var bundleProbe string
 
+// BundleAsked is what takes the place of the platform's own, where it is not empty.
+type BundleAsked struct {
+	KnownHosts string `json:"knownHosts,omitempty"`
+	CA         string `json:"ca,omitempty"`
+	Token      string `json:"token,omitempty"` // it can be read in the container's processes, so it is no real one
+}
+
 // BundleProbe has Airflow fetch its Git bundle as the DAG processor does, in the
-// DAG processor's own container, but with other known hosts and into a folder of
-// its own.
-func (s *Session) BundleProbe(ctx context.Context, name, knownHosts string) (Probed, error) {
+// DAG processor's own container, but as asked and into a folder of its own.
+func (s *Session) BundleProbe(ctx context.Context, name string, asked BundleAsked) (Probed, error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	said, err := s.exec(ctx, "dag-processor", "python", "-c", bundleProbe, knownHosts)
+	argument, err := json.Marshal(asked)
+	if err != nil {
+		return Probed{}, fmt.Errorf("ask for the bundle: %w", err)
+	}
+	said, err := s.exec(ctx, "dag-processor", "python", "-c", bundleProbe, string(argument))
 	if err != nil {
 		return Probed{}, err
 	}
 	probed, err := bundleAnswer(said)
+	if err == nil && asked.Token != "" {
+		probed.Showed, err = holds([]byte(said), asked.Token)
+	}
 	s.fact("bundle-"+name, probed)
 	return probed, err
 }

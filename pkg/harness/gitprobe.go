@@ -153,11 +153,17 @@ func (s *Session) showed(ctx context.Context, pod, token string, probed Probed) 
 	if err != nil {
 		return false, fmt.Errorf("read git-sync's log: %w", err)
 	}
+	return holds(slices.Concat(text, []byte("\n"+probed.Said())), token)
+}
+
+// holds says whether a text has the token in it, in any of the forms that
+// evidence is kept clean of.
+func holds(text []byte, token string) (bool, error) {
 	look, err := evidence.NewRedactor(token)
 	if err != nil {
 		return false, fmt.Errorf("look for the token: %w", err)
 	}
-	return look.Holds(text) || look.Holds([]byte(probed.Said())), nil
+	return look.Holds(text), nil
 }
 
 // notRunError is why a probe says nothing of git-sync: the node never ran it.

@@ -55,6 +55,7 @@ func reasons(run config.Run, policies string) []conformance.Absence {
 		{Feature: conformance.FeatureGitSyncHTTPS, Because: access},
 		{Feature: conformance.FeatureGitBundle, Because: delivery},
 		{Feature: conformance.FeatureGitBundleSSH, Because: bundle},
+		{Feature: conformance.FeatureGitBundleHTTPS, Because: bundle},
 		{Feature: conformance.FeatureDatabaseSecret, Because: "the run file names no Secret for the connection (database.secret)"},
 		{Feature: conformance.FeatureDatabasePause, Because: "the database does not run in a container engine of this machine, which alone can pause it"},
 		{Feature: conformance.FeatureDatabaseLimit, Because: "the database does not run in a container engine of this machine, where alone airworthy may be its administrator"},

@@ -155,12 +155,43 @@ var _ = Describe("DAG files from Git", func() {
 		Expect(err).To(BeWithoutError())
 
 		By("fetching the bundle with known hosts that say another key")
-		refused, err := s.BundleProbe(ctx, "host-key", strange)
+		refused, err := s.BundleProbe(ctx, "host-key", harness.BundleAsked{KnownHosts: strange})
 		Expect(err).To(BeWithoutError())
 		Expect(refused).To(HaveFailedFor("Host key verification failed"))
 
 		By("fetching it in the same way with the server's own")
-		taken, err := s.BundleProbe(ctx, "host-key-own", own)
+		taken, err := s.BundleProbe(ctx, "host-key-own", harness.BundleAsked{KnownHosts: own})
+		Expect(err).To(BeWithoutError())
+		Expect(taken).To(HaveDeliveredFiles())
+	})
+
+	It("are refused from a server with another authority's certificate by Airflow itself", suite.Check(conformance.DAGSyncBundleCA), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		stranger, err := s.StrangersAuthority()
+		Expect(err).To(BeWithoutError())
+
+		By("fetching the bundle with an authority that did not sign the server's certificate")
+		refused, err := s.BundleProbe(ctx, "authority", harness.BundleAsked{CA: stranger})
+		Expect(err).To(BeWithoutError())
+		Expect(refused).To(HaveFailedFor("server certificate verification failed", "SSL certificate problem"))
+
+		By("fetching it in the same way with the one that did")
+		taken, err := s.BundleProbe(ctx, "authority-own", harness.BundleAsked{CA: s.GitAuthority()})
+		Expect(err).To(BeWithoutError())
+		Expect(taken).To(HaveDeliveredFiles())
+	})
+
+	It("are not given to a wrong token of Airflow itself", suite.Check(conformance.DAGSyncBundleToken), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+
+		By("fetching the bundle with a token that the server does not know")
+		refused, err := s.BundleProbe(ctx, "token", harness.BundleAsked{Token: s.StrangersToken()})
+		Expect(err).To(BeWithoutError())
+		Expect(refused).To(HaveFailedFor("Authentication failed"))
+		Expect(refused).To(HaveKeptItsToken())
+
+		By("fetching it in the same way with the platform's own")
+		taken, err := s.BundleProbe(ctx, "token-own", harness.BundleAsked{})
 		Expect(err).To(BeWithoutError())
 		Expect(taken).To(HaveDeliveredFiles())
 	})

@@ -105,7 +105,7 @@ func HaveFailedFor(reasons ...string) gomegatypes.GomegaMatcher {
 func HaveKeptItsToken() gomegatypes.GomegaMatcher {
 	return fact("a token that is not shown", func(p harness.Probed) error {
 		if p.Showed {
-			return errors.New("git-sync showed the token that it was given")
+			return errors.New("the token that was given is shown in what was said")
 		}
 		return nil
 	})

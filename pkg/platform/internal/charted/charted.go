@@ -243,6 +243,8 @@ func (a Adapter) features(spec platform.Spec, rendered helm.Rendered) []conforma
 		out = append(out, conformance.FeatureGitBundle)
 		if spec.Git.Kind == platform.GitSSH {
 			out = append(out, conformance.FeatureGitBundleSSH)
+		} else {
+			out = append(out, conformance.FeatureGitBundleHTTPS)
 		}
 	}
 	slices.Sort(out)
