@@ -9,7 +9,6 @@ import (
 	"github.com/airworthy/airworthy/pkg/airflow"
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/kube"
-	"github.com/airworthy/airworthy/pkg/platform"
 )
 
 const adoptedVariant = "adopted"
@@ -85,52 +84,31 @@ func (s *Session) adopter(ctx context.Context, before string) string {
 // end stops a component as Stop does, and leaves its pods the time that they take
 // to end in good order.
 func (s *Session) end(ctx context.Context, name string) (start func(context.Context) error, err error) {
-	nothing := func(context.Context) error { return nil }
-	component, err := s.component(name)
-	if err != nil {
-		return nothing, err
-	}
-	was, _, err := s.suite.clients.kube.Replicas(ctx, component.Kind, component.Object)
-	if err != nil {
-		return nothing, err
-	}
-	pods, err := s.componentPods(ctx, name)
-	if err != nil {
-		return nothing, err
-	}
-	if len(pods) == 0 {
-		return nothing, fmt.Errorf("stop the %s: it has no pod", name)
-	}
-	var old []string
-	for _, pod := range pods {
-		old = append(old, pod.UID)
-		if err := s.noteKill(pod.Name); err != nil {
-			return nothing, err
-		}
-	}
-	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
-	if err := s.scale(ctx, component, 0); err != nil {
-		return start, err
-	}
-	return start, s.waitGone(ctx, component, old)
-}
-
-// waitGone waits until none of the pods with these UIDs is left, also none that
-// is about to end.
-func (s *Session) waitGone(ctx context.Context, component platform.Component, uids []string) error {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Install)
 	defer cancel()
-	_, err := await.Until(ctx, "the pods of component "+component.Name+" to end", everyDAG,
+	before, start, err := s.scaleAway(ctx, name)
+	if err != nil {
+		return start, err
+	}
+	if len(before) == 0 {
+		return start, fmt.Errorf("stop the %s: it has no pod", name)
+	}
+	component, err := s.component(name)
+	if err != nil {
+		return start, err
+	}
+	// Also none that is about to end.
+	_, err = await.Until(ctx, "the pods of component "+name+" to end", everyDAG,
 		func(ctx context.Context) ([]kube.PodFact, error) {
 			return s.suite.clients.kube.Pods(ctx, component.Selector)
 		},
 		func(pods []kube.PodFact) error {
 			for _, pod := range pods {
-				if slices.Contains(uids, pod.UID) && !pod.Ended() {
+				if !pod.Ended() && slices.ContainsFunc(before, func(old kube.PodFact) bool { return old.UID == pod.UID }) {
 					return fmt.Errorf("pod %s is still there", pod.Name)
 				}
 			}
 			return nil
 		})
-	return err
+	return start, err
 }

@@ -31,7 +31,8 @@ func (s *Session) BundleProbe(ctx context.Context, name string, asked BundleAske
 	if err != nil {
 		return Probed{}, err
 	}
-	probed, err := bundleAnswer(said)
+	var probed Probed
+	err = lastLine(said, &probed)
 	if err == nil && asked.Token != "" {
 		probed.Showed, err = holds([]byte(said), asked.Token)
 	}
@@ -39,14 +40,14 @@ func (s *Session) BundleProbe(ctx context.Context, name string, asked BundleAske
 	return probed, err
 }
 
-// bundleAnswer reads the last line: Airflow logs to standard output too.
-func bundleAnswer(said string) (Probed, error) {
+// lastLine reads the JSON that a program of ours prints last in a container of
+// the platform: Airflow logs to standard output too.
+func lastLine(said string, into any) error {
 	said = strings.TrimSpace(said)
-	var probed Probed
-	if err := json.Unmarshal([]byte(said[strings.LastIndexByte(said, '\n')+1:]), &probed); err != nil {
-		return probed, fmt.Errorf("read what the bundle fetched: %w: %.300q", err, said)
+	if err := json.Unmarshal([]byte(said[strings.LastIndexByte(said, '\n')+1:]), into); err != nil {
+		return fmt.Errorf("read what was printed: %w: %.300q", err, said)
 	}
-	return probed, nil
+	return nil
 }
 
 // KnownHosts is the known_hosts line of the Git server's own key.

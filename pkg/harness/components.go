@@ -22,30 +22,8 @@ import (
 func (s *Session) Stop(ctx context.Context, name string) (start func(context.Context) error, err error) {
 	ctx, cancel := s.within(ctx, s.Asked().Timeouts.Observe)
 	defer cancel()
-	nothing := func(context.Context) error { return nil }
-	component, err := s.component(name)
+	pods, start, err := s.scaleAway(ctx, name)
 	if err != nil {
-		return nothing, err
-	}
-	was, _, err := s.suite.clients.kube.Replicas(ctx, component.Kind, component.Object)
-	if err != nil {
-		return nothing, err
-	}
-	pods, err := s.componentPods(ctx, component.Name)
-	if err != nil {
-		return nothing, err
-	}
-	var old []string
-	for _, pod := range pods {
-		old = append(old, pod.UID)
-	}
-	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
-	for _, pod := range pods {
-		if err := s.noteKill(pod.Name); err != nil {
-			return start, err
-		}
-	}
-	if err := s.scale(ctx, component, 0); err != nil {
 		return start, err
 	}
 	// A pod that is killed before the controller has seen the new number is replaced.
@@ -67,6 +45,34 @@ func (s *Session) Stop(ctx context.Context, name string) (start func(context.Con
 		}
 	}
 	return start, nil
+}
+
+// scaleAway has a component want no pods any more, and gives those that it had
+// and what starts it again.
+func (s *Session) scaleAway(ctx context.Context, name string) (pods []kube.PodFact, start func(context.Context) error, err error) {
+	nothing := func(context.Context) error { return nil }
+	component, err := s.component(name)
+	if err != nil {
+		return nil, nothing, err
+	}
+	was, _, err := s.suite.clients.kube.Replicas(ctx, component.Kind, component.Object)
+	if err != nil {
+		return nil, nothing, err
+	}
+	if pods, err = s.componentPods(ctx, component.Name); err != nil {
+		return nil, nothing, err
+	}
+	var old []string
+	for _, pod := range pods {
+		old = append(old, pod.UID)
+	}
+	start = func(ctx context.Context) error { return s.startAgain(ctx, component, was, old) }
+	for _, pod := range pods {
+		if err := s.noteKill(pod.Name); err != nil {
+			return pods, start, err
+		}
+	}
+	return pods, start, s.scale(ctx, component, 0)
 }
 
 // StopAll stops every component, as Stop does one; none is there before start is called.

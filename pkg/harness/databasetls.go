@@ -3,9 +3,7 @@ package harness
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -55,22 +53,14 @@ func (s *Session) DatabaseTLS(ctx context.Context) (DatabaseTLS, error) {
 			if err != nil {
 				return err
 			}
-			got.Misnamed[i], err = namedLogin(said)
-			got.Misnamed[i].Component, got.Misnamed[i].Pod = component.Name, pods[0].Name
+			tried := NamedLogin{}
+			err = lastLine(said, &tried)
+			tried.Component, tried.Pod = component.Name, pods[0].Name
+			got.Misnamed[i] = tried
 			return err
 		})
 	}
 	err = group.Wait()
 	s.fact("database-tls", got)
 	return got, err
-}
-
-// namedLogin reads the last line: Airflow logs to standard output too.
-func namedLogin(said string) (NamedLogin, error) {
-	said = strings.TrimSpace(said)
-	var tried NamedLogin
-	if err := json.Unmarshal([]byte(said[strings.LastIndexByte(said, '\n')+1:]), &tried); err != nil {
-		return tried, fmt.Errorf("read how the database was logged in to: %w: %.300q", err, said)
-	}
-	return tried, nil
 }
