@@ -19,6 +19,7 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 
 	"github.com/airworthy/airworthy/pkg/service"
+	"github.com/airworthy/airworthy/pkg/service/internal/authority"
 	"github.com/airworthy/airworthy/pkg/service/internal/container"
 )
 
@@ -75,11 +76,11 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 	if err != nil {
 		return server, err
 	}
-	certificate, key, err := selfSigned(place.Name)
+	made, err := authority.New("airworthy ACME server CA", place.Name)
 	if err != nil {
 		return server, fmt.Errorf("start %s: %w", place.Name, err)
 	}
-	server.ca = certificate
+	server.ca = []byte(made.CA)
 	configuration, err := json.Marshal(configuration(o.httpPort))
 	if err != nil {
 		return server, fmt.Errorf("start %s: %w", place.Name, err)
@@ -88,7 +89,7 @@ func Run(ctx context.Context, image string, place service.Placement, opts ...Opt
 		// Pebble's image names no ports.
 		testcontainers.WithExposedPorts(port),
 		testcontainers.WithCmd("-config", "/config.json"),
-		testcontainers.WithFiles(file("/config.json", configuration), file("/cert.pem", certificate), file("/key.pem", key)),
+		testcontainers.WithFiles(file("/config.json", configuration), file("/cert.pem", []byte(made.Cert)), file("/key.pem", []byte(made.Key))),
 		// Its random sleeps and refusals are for those who write ACME clients.
 		testcontainers.WithEnv(map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}),
 		testcontainers.CustomizeRequestOption(func(r *testcontainers.GenericContainerRequest) error {
