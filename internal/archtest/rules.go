@@ -59,6 +59,10 @@ var rules = []rule{
 		why: "graylog knows the standard library alone: suites link its client without what runs a server",
 	},
 	{
+		folder: "pkg/grafana", only: none, ours: []string{"pkg/grafana"},
+		why: "grafana knows the standard library alone: its client works against any Grafana",
+	},
+	{
 		folder: "pkg/kube", never: join(ginkgo, helm, kind, containers, []string{"pkg/airflow", "pkg/platform", "pkg/images", "pkg/service", "pkg/stack"}),
 		why: "kube knows client-go and klient, and no Airflow words or Helm",
 	},

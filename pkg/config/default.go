@@ -36,6 +36,9 @@ func Default() Run {
 			OperatorImage: "quay.io/prometheus-operator/prometheus-operator:v0.85.0",
 			ReloaderImage: "quay.io/prometheus-operator/prometheus-config-reloader:v0.85.0",
 			ExporterImage: "prom/statsd-exporter:v0.31.0",
+			Grafana:       "none",
+			GrafanaImage:  "grafana/grafana:12.4.0",
+			SidecarImage:  "quay.io/kiwigrid/k8s-sidecar:2.11.2",
 		},
 		LogShipping: LogShipping{
 			// The version that can be built from package registries too. Which Graylog

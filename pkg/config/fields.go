@@ -130,6 +130,12 @@ var fields = []field{
 		doc: "Image of the operator's configuration reloader, by upstream's name."},
 	{path: "metrics.exporterImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
 		doc: "Image of the StatsD exporter, by upstream's name."},
+	{path: "metrics.grafana", kind: text, enum: []string{"none", "auto", "always"},
+		doc: "Grafana with the platform's dashboards: auto brings it where both of its images can be had, always fails where they cannot."},
+	{path: "metrics.grafanaImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of Grafana, by upstream's name."},
+	{path: "metrics.sidecarImage", kind: text, pattern: imagePattern, must: imageMust, mend: imageMend,
+		doc: "Image of the side-car that hands Grafana the platform's dashboards, by upstream's name."},
 
 	{path: "logShipping", kind: section, doc: "Where the logs of all pods go, beside the task logs that Airflow keeps."},
 	{path: "logShipping.kind", kind: text, enum: []string{"none", "graylog"},

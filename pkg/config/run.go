@@ -67,6 +67,9 @@ type Metrics struct {
 	OperatorImage string `yaml:"operatorImage" json:"operatorImage"` // its operator
 	ReloaderImage string `yaml:"reloaderImage" json:"reloaderImage"` // the operator's side-car of Prometheus
 	ExporterImage string `yaml:"exporterImage" json:"exporterImage"` // StatsD exporter of the platform
+	Grafana       string `yaml:"grafana" json:"grafana"`             // none | auto | always
+	GrafanaImage  string `yaml:"grafanaImage" json:"grafanaImage"`   // Grafana
+	SidecarImage  string `yaml:"sidecarImage" json:"sidecarImage"`   // its side-car, which finds dashboards
 }
 
 // LogShipping takes the logs of all pods out of the cluster.

@@ -54,6 +54,10 @@ func (r *reader) validateMetrics() {
 		r.at("metrics.kind", "metrics.kind", must("none where platform.adapter is "+r.run.Platform.Adapter, strconv.Quote(r.run.Metrics.Kind),
 			"delete it, this version measures the reference platform alone"))
 	}
+	if r.sound("metrics.kind", "metrics.grafana") && r.run.Metrics.Grafana != "none" && r.run.Metrics.Kind == "none" {
+		r.at("metrics.grafana", "metrics.grafana", must("none where metrics.kind is none", strconv.Quote(r.run.Metrics.Grafana),
+			"delete it, or choose metrics.kind: prometheus, which Grafana asks"))
+	}
 }
 
 // validateLogShipping holds Graylog and its stores together: a version of one

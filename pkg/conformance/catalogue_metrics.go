@@ -45,6 +45,13 @@ var (
 		Since:   firstVersion,
 		Why:     "A renamed metric empties a graph, and an empty graph is taken for a quiet day.",
 	}
+	MetricsGrafana = Check{
+		ID: "metrics.grafana", Title: "has every dashboard in Grafana, each panel with data from the data source that it asks",
+		Level: Core, Requires: []Feature{FeatureGrafana, FeatureMetrics, FeatureKubernetesExecutor},
+		Sources: []string{"Grafana documentation: Provision Grafana", "grafana/grafana#10786"},
+		Since:   firstVersion,
+		Why:     "A dashboard that was exported names the data source of the Grafana where it was made, and elsewhere every panel of it is empty.",
+	}
 	MetricsAlerts = Check{
 		ID: "metrics.alerts", Title: "fires its alerts on import errors and failing tasks, and resolves them",
 		Level: Core, Requires: []Feature{FeatureMetrics, FeatureLiveDAGs, FeatureKubernetesExecutor},
@@ -70,5 +77,5 @@ var (
 
 func metricsChecks() []Check {
 	return []Check{MetricsScraped, MetricsCountsRuns, MetricsLabels, MetricsScheduler, MetricsDurations,
-		MetricsDashboards, MetricsAlerts, MetricsAlertsScheduler, MetricsExporterRestart}
+		MetricsDashboards, MetricsGrafana, MetricsAlerts, MetricsAlertsScheduler, MetricsExporterRestart}
 }

@@ -23,7 +23,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 		"logs.shipped_fields", "logs.shipped_filter", "logs.shipped_multiline", "logs.shipped_no_secrets", "logs.shipped_once", "logs.shipped_outage",
 		"logs.store_gone", "logs.volume",
 		"metrics.alerts", "metrics.alerts.scheduler", "metrics.counts_runs", "metrics.dashboards", "metrics.durations",
-		"metrics.exporter_restart", "metrics.labels", "metrics.scheduler", "metrics.scraped",
+		"metrics.exporter_restart", "metrics.grafana", "metrics.labels", "metrics.scheduler", "metrics.scraped",
 		"platform.components_ready", "platform.database_head", "platform.error_lines",
 		"platform.no_restarts", "platform.versions",
 		"secrets.connections_agree", "secrets.encrypted_at_rest", "secrets.fernet_rotation", "secrets.masked_in_logs", "secrets.not_shown",
@@ -40,7 +40,7 @@ func TestCatalogueHasTheseChecks(t *testing.T) {
 
 func TestEveryCheckIsDescribed(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9]*(\.[a-z][a-z0-9_]*)+$`)
-	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|(Airflow|git-sync|Kubernetes) documentation: .+)$`)
+	source := regexp.MustCompile(`^([a-z-]+/[a-z_-]+#\d+|(Airflow|git-sync|Grafana|Kubernetes) documentation: .+)$`)
 	for _, c := range All() {
 		t.Run(c.ID, func(t *testing.T) {
 			if !id.MatchString(c.ID) {

@@ -25,6 +25,7 @@ type clients struct {
 	kube    *kube.Client
 	objects *miniogo.Client // nil when the stack has no object storage
 	metrics prometheus.API  // nil until a check asked for it
+	grafana *shownIn        // likewise
 	// logStore is nil when no logs are shipped.
 	logStore *graylog.Client
 	// database is the metadata database as this process reaches it.

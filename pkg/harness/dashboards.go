@@ -13,6 +13,13 @@ type DashboardQuery struct {
 	Dashboard  string `json:"dashboard"`
 	Panel      string `json:"panel"`
 	Expression string `json:"expression"` // with Grafana's variables filled in
+	Source     Source `json:"source"`
+}
+
+// Source is how a dashboard names a data source.
+type Source struct {
+	Name string `json:"name,omitempty"` // its UID or name; empty for the default one of its type
+	Type string `json:"type,omitempty"` // empty for any
 }
 
 // DashboardQueries reads every query of every dashboard that the platform
@@ -51,18 +58,63 @@ type dashboard struct {
 }
 
 type panel struct {
-	Title   string `json:"title"`
+	Title   string    `json:"title"`
+	Source  sourceRef `json:"datasource"`
 	Targets []struct {
-		Expression string `json:"expr"`
+		Expression string    `json:"expr"`
+		Source     sourceRef `json:"datasource"`
 	} `json:"targets"`
 	Panels []panel `json:"panels"` // of a row that is folded
 }
 
 type variable struct {
-	Name       string `json:"name"`
-	Type       string `json:"type"`
-	Definition string `json:"definition"`
-	AllValue   string `json:"allValue"`
+	Name       string    `json:"name"`
+	Type       string    `json:"type"`
+	Definition string    `json:"definition"`
+	AllValue   string    `json:"allValue"`
+	Source     sourceRef `json:"datasource"`
+	Query      any       `json:"query"` // of a variable that is a data source: its type
+}
+
+// sourceRef is a data source as dashboards write it: by name, as older ones do,
+// by UID and type, or not at all.
+type sourceRef struct{ name, kind string }
+
+func (r *sourceRef) UnmarshalJSON(data []byte) error {
+	var byUID struct {
+		UID  string `json:"uid"`
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(data, &r.name) == nil {
+		return nil // null too
+	}
+	if err := json.Unmarshal(data, &byUID); err != nil {
+		return fmt.Errorf("a data source is %s, which is neither its name nor its uid and type", data)
+	}
+	r.name, r.kind = byUID.UID, byUID.Type
+	return nil
+}
+
+// source resolves the variables that are data sources: Grafana fills in one of
+// their type, whatever was chosen where the dashboard was made.
+func (d dashboard) source(refs ...sourceRef) Source {
+	for _, ref := range refs {
+		if ref.name == "" || ref.name == "default" {
+			continue // that of the panel counts, and without one the default
+		}
+		match := variablePattern.FindStringSubmatch(ref.name)
+		if match == nil || match[0] != ref.name {
+			return Source{Name: ref.name, Type: ref.kind}
+		}
+		for _, v := range d.Templating.List {
+			if v.Type == "datasource" && v.Name == match[1]+match[2] {
+				kind, _ := v.Query.(string)
+				return Source{Type: kind}
+			}
+		}
+		return Source{Name: ref.name, Type: ref.kind}
+	}
+	return Source{}
 }
 
 // built are Grafana's own variables, as a view of half an hour sets them.
@@ -89,7 +141,7 @@ func dashboardQueries(file string, content []byte) ([]DashboardQuery, error) {
 		if match == nil {
 			return nil, fmt.Errorf("read dashboard %s: variable %s asks %q, which is not understood here: write label_values(METRIC, LABEL)", file, v.Name, v.Definition)
 		}
-		all = append(all, DashboardQuery{d.Title, variablePanel + v.Name, fmt.Sprintf("group by (%s) (%s)", match[2], match[1])})
+		all = append(all, DashboardQuery{d.Title, variablePanel + v.Name, fmt.Sprintf("group by (%s) (%s)", match[2], match[1]), d.source(v.Source)})
 	}
 	panels := slices.Clone(d.Panels)
 	for i := 0; i < len(panels); i++ {
@@ -99,7 +151,7 @@ func dashboardQueries(file string, content []byte) ([]DashboardQuery, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read dashboard %s, panel %s: %w", file, panels[i].Title, err)
 			}
-			all = append(all, DashboardQuery{d.Title, panels[i].Title, expression})
+			all = append(all, DashboardQuery{d.Title, panels[i].Title, expression, d.source(target.Source, panels[i].Source)})
 		}
 	}
 	return all, nil

@@ -11,25 +11,30 @@ func TestDashboardQueries(t *testing.T) {
 	const content = `{
 		"title": "Air",
 		"templating": {"list": [
-			{"name": "ds", "type": "datasource"},
+			{"name": "ds", "type": "datasource", "query": "prometheus", "current": {"value": "of another Grafana"}},
 			{"name": "dag_id", "type": "query", "definition": "label_values(ti_start, dag_id)", "allValue": ".*"},
 			{"name": "pool", "type": "query", "definition": "label_values(pool_slots{a=\"b, c\"}, pool)"}
 		]},
 		"panels": [
-			{"title": "one", "targets": [{"expr": "rate(a{dag_id=~\"$dag_id\"}[$__rate_interval])"}, {"expr": "b{pool=~\"${pool:regex}\"}"}]},
-			{"title": "row", "panels": [{"title": "folded", "targets": [{"expr": "c{x=~\".+$\"}"}]}]}
+			{"title": "one", "datasource": {"type": "prometheus", "uid": "${ds}"}, "targets": [{"expr": "rate(a{dag_id=~\"$dag_id\"}[$__rate_interval])"}, {"expr": "b{pool=~\"${pool:regex}\"}"}]},
+			{"title": "row", "datasource": null, "panels": [{"title": "folded", "targets": [{"expr": "c{x=~\".+$\"}"}]}]},
+			{"title": "exported", "datasource": "${DS_PROMETHEUS}", "targets": [{"expr": "d"}, {"expr": "e", "datasource": {"uid": "p1", "type": "prometheus"}}, {"expr": "f", "datasource": "default"}]}
 		]
 	}`
 	got, err := dashboardQueries("air.json", []byte(content))
 	if err != nil {
 		t.Fatal(err)
 	}
+	variable, exported := Source{Type: "prometheus"}, Source{Name: "${DS_PROMETHEUS}"}
 	want := []DashboardQuery{
-		{"Air", "variable dag_id", `group by (dag_id) (ti_start)`},
-		{"Air", "variable pool", `group by (pool) (pool_slots{a="b, c"})`},
-		{"Air", "one", `rate(a{dag_id=~".*"}[1m])`},
-		{"Air", "one", `b{pool=~".+"}`},
-		{"Air", "folded", `c{x=~".+$"}`},
+		{"Air", "variable dag_id", `group by (dag_id) (ti_start)`, Source{}},
+		{"Air", "variable pool", `group by (pool) (pool_slots{a="b, c"})`, Source{}},
+		{"Air", "one", `rate(a{dag_id=~".*"}[1m])`, variable},
+		{"Air", "one", `b{pool=~".+"}`, variable},
+		{"Air", "exported", "d", exported},
+		{"Air", "exported", "e", Source{Name: "p1", Type: "prometheus"}},
+		{"Air", "exported", "f", exported},
+		{"Air", "folded", `c{x=~".+$"}`, Source{}},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("got %d queries %+v, want %d", len(got), got, len(want))
@@ -44,6 +49,7 @@ func TestDashboardQueries(t *testing.T) {
 func TestDashboardQueriesRefuses(t *testing.T) {
 	for name, row := range map[string]struct{ content, want string }{
 		"no JSON":          {`{`, "read dashboard x.json: unexpected end"},
+		"strange source":   {`{"panels": [{"title": "p", "datasource": 3}]}`, "a data source is 3, which is neither"},
 		"unknown":          {`{"panels": [{"title": "p", "targets": [{"expr": "a{b=\"$c\"}"}]}]}`, "panel p: the dashboard does not define the variable c"},
 		"strange variable": {`{"templating": {"list": [{"name": "v", "type": "query", "definition": "metrics(a)"}]}}`, `variable v asks "metrics(a)"`},
 	} {

@@ -39,8 +39,11 @@ func TestPlotLines(t *testing.T) {
 }
 
 func TestPanels(t *testing.T) {
-	got := panels([]DashboardQuery{{"d", "variable x", "v"}, {"d", "one", "a"}, {"d", "two", "b"}, {"d", "one", "c"}, {"e", "one", "f"}})
-	want := [][]DashboardQuery{{{"d", "one", "a"}, {"d", "one", "c"}}, {{"d", "two", "b"}}, {{"e", "one", "f"}}}
+	q := func(dashboard, panel, expression string) DashboardQuery {
+		return DashboardQuery{Dashboard: dashboard, Panel: panel, Expression: expression}
+	}
+	got := panels([]DashboardQuery{q("d", "variable x", "v"), q("d", "one", "a"), q("d", "two", "b"), q("d", "one", "c"), q("e", "one", "f")})
+	want := [][]DashboardQuery{{q("d", "one", "a"), q("d", "one", "c")}, {q("d", "two", "b")}, {q("e", "one", "f")}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
 	}

@@ -22,6 +22,9 @@ func addonsOf(h Handoff) []addon.Addon {
 			"operator":   map[string]any{"image": m.OperatorImage, "reloaderImage": m.ReloaderImage},
 		}})
 	}
+	if h.Grafana {
+		all = append(all, grafana(h))
+	}
 	if shipsLogs(h.Run) {
 		all = append(all, logShipping(h))
 	}

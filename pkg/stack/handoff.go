@@ -38,8 +38,10 @@ type Handoff struct {
 	Addons        []addon.Plan          `json:"addons,omitempty"`
 	AddonsIn      string                `json:"addonsIn"` // namespace of all add-ons
 	Features      []conformance.Feature `json:"features"`
-	NotOffered    []conformance.Absence `json:"notOffered"` // of the other features, why
-	AirflowURL    string                `json:"airflowURL"` // from this machine
+	NotOffered    []conformance.Absence `json:"notOffered"`          // of the other features, why
+	Grafana       bool                  `json:"grafana"`             // is brought
+	NoGrafana     string                `json:"noGrafana,omitempty"` // why not, where the run file leaves it open
+	AirflowURL    string                `json:"airflowURL"`          // from this machine
 	AirflowImage  string                `json:"airflowImage"`
 	AdminUser     string                `json:"adminUser"`
 	AdminPassword string                `json:"adminPassword"`

@@ -53,6 +53,10 @@ func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan 
 	if err != nil {
 		return nil, err
 	}
+	grafana, _, err := grafanaImages(ctx, resolver, run)
+	if err != nil {
+		return nil, err
+	}
 	var wants []images.Want
 	if run.Cluster.Kind == "kind" {
 		wants = append(wants, images.Want{Ref: NodeRef(run), Role: images.RoleNode})
@@ -76,12 +80,15 @@ func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan 
 		}
 		wants = append(wants, images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload})
 	}
+	around := grafana
 	for _, a := range addons {
 		for _, ref := range a.Images {
-			want := images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload}
-			if !slices.Contains(wants, want) {
-				wants = append(wants, want)
-			}
+			around = append(around, images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload})
+		}
+	}
+	for _, want := range around {
+		if !slices.Contains(wants, want) {
+			wants = append(wants, want)
 		}
 	}
 	return wants, nil

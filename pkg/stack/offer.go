@@ -12,10 +12,14 @@ import (
 // notOffered says of every feature that is not claimed why that is so: a check
 // that was not tried must not leave its reader guessing. policies is what is
 // known of the pod network where the run file asks for a network policy.
-func notOffered(run config.Run, claimed []conformance.Feature, policies string) []conformance.Absence {
+func notOffered(h Handoff, policies string) []conformance.Absence {
+	grafana := "the run file asks for no Grafana (metrics.grafana)"
+	if h.NoGrafana != "" {
+		grafana = "Grafana " + h.NoGrafana + ". What its dashboards ask is asked of Prometheus itself (metrics.dashboards)"
+	}
 	var all []conformance.Absence
-	for _, one := range reasons(run, policies) {
-		if !slices.Contains(claimed, one.Feature) {
+	for _, one := range reasons(h.Run, policies, grafana) {
+		if !slices.Contains(h.Features, one.Feature) {
 			all = append(all, one)
 		}
 	}
@@ -23,7 +27,7 @@ func notOffered(run config.Run, claimed []conformance.Feature, policies string) 
 }
 
 // reasons holds a reason for every feature; it holds where the feature is not claimed.
-func reasons(run config.Run, policies string) []conformance.Absence {
+func reasons(run config.Run, policies, grafana string) []conformance.Absence {
 	delivery := fmt.Sprintf("the run file delivers DAG files otherwise (platform.dagDelivery: %s)", run.Platform.DAGDelivery)
 	access, bundle, ingress := delivery, delivery, "the run file asks for no ingress (ingress.kind)"
 	if run.Platform.DAGDelivery == platform.DAGsGitSync {
@@ -70,6 +74,6 @@ func reasons(run config.Run, policies string) []conformance.Absence {
 		{Feature: conformance.FeatureHSTS, Because: behind("the run file asks for no such header (ingress.hsts: 0)")},
 		{Feature: conformance.FeatureBasePath, Because: behind("the run file serves the platform at the root (ingress.path: /)")},
 		{Feature: conformance.FeatureNetworkPolicy, Because: policies},
-		{Feature: conformance.FeatureGrafana, Because: "airworthy brings no Grafana, whose image can be built from no package registry: what its dashboards ask is asked of Prometheus itself (metrics.dashboards)"},
+		{Feature: conformance.FeatureGrafana, Because: grafana},
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // A check that nobody could try is listed with a reason, whatever it needs.
 func TestEveryRequiredFeatureHasAReason(t *testing.T) {
-	all := notOffered(config.Default(), nil, noPolicies)
+	all := notOffered(Handoff{Run: config.Default()}, noPolicies)
 	for _, check := range conformance.All() {
 		for _, feature := range check.Requires {
 			if !slices.ContainsFunc(all, func(a conformance.Absence) bool { return a.Feature == feature && a.Because != "" }) {
@@ -42,7 +42,7 @@ func TestNotOffered(t *testing.T) {
 			run := config.Default()
 			row.set(&run)
 			got := ""
-			for _, a := range notOffered(run, row.claimed, noPolicies) {
+			for _, a := range notOffered(Handoff{Run: run, Features: row.claimed}, noPolicies) {
 				if a.Feature == row.feature {
 					got = a.Because
 				}

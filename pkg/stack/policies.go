@@ -47,7 +47,7 @@ func (u *up) findPolicies(ctx context.Context) error {
 		u.h.Features = append(u.h.Features, conformance.FeatureNetworkPolicy)
 		slices.Sort(u.h.Features)
 	}
-	u.h.NotOffered = notOffered(u.Run, u.h.Features, openNetwork)
+	u.h.NotOffered = notOffered(u.h, openNetwork)
 	return nil
 }
 

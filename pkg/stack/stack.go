@@ -156,6 +156,7 @@ func newHandoff(run config.Run, values Values) Handoff {
 			ObjectUser: nextObjectUser, ObjectSecret: s.nextObjectUser,
 		},
 		LogStore: service.Endpoint{User: "admin", Secret: s.logStore},
+		Grafana:  run.Metrics.Grafana == grafanaAlways,
 		Secrets:  s.all(),
 	}
 }
@@ -192,7 +193,7 @@ func (u *up) plan(ctx context.Context) error {
 			return fmt.Errorf("render the platform: %w", err)
 		}
 		u.h.Features = u.features()
-		u.h.NotOffered = notOffered(u.Run, u.h.Features, noPolicies)
+		u.h.NotOffered = notOffered(u.h, noPolicies)
 		if u.h.Addons, err = planAddons(ctx, u.h); err != nil {
 			return err
 		}
@@ -210,6 +211,9 @@ func (u *up) wanted() platform.Spec {
 // features are what the platform claims, and what the stack can do beside it.
 func (u *up) features() []conformance.Feature {
 	features := slices.Concat(u.h.Plan.Features, shippingFeatures(u.Run))
+	if u.h.Grafana {
+		features = append(features, conformance.FeatureGrafana)
+	}
 	if !servicesInside(u.Run) && u.Docker != nil {
 		u.h.Engine = u.Docker.DaemonHost()
 		features = append(features, conformance.FeatureDatabasePause)
@@ -256,6 +260,9 @@ func (u *up) images(ctx context.Context) error {
 		}
 		u.h.Images, err = resolver.Resolve(ctx, wants)
 		if err != nil {
+			return err
+		}
+		if err := u.chooseGrafana(ctx, resolver); err != nil {
 			return err
 		}
 		if bakes(u.Run) {

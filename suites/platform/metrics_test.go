@@ -121,6 +121,21 @@ var _ = Describe("metrics", func() {
 		Expect(err).To(BeWithoutError())
 		s.KeepPanels(ctx, queries)
 	})
+
+	It("are shown by every dashboard in Grafana", suite.Check(conformance.MetricsGrafana), func(ctx SpecContext) {
+		s := suite.Session(ctx)
+		_, err := s.MeasuredRun(ctx)
+		Expect(err).To(BeWithoutError())
+
+		By("looking for the dashboards in Grafana")
+		shown, err := s.ShownDashboards(ctx)
+		Expect(err).To(BeWithoutError())
+		Expect(shown.Queries).NotTo(BeEmpty(), "queries of the dashboards as Grafana holds them")
+
+		By("having Grafana ask for every panel")
+		DeferCleanup(func(ctx SpecContext) { s.KeepDashboardPictures(ctx, shown) })
+		Expect(s.WaitPanels(ctx, shown)).To(BeWithoutError())
+	})
 })
 
 var _ = Describe("alerts", SpecPriority(second), func() {
