@@ -75,8 +75,8 @@ func (c *Client) DataSources(ctx context.Context) ([]DataSource, error) {
 	}
 	var all []DataSource
 	for name, one := range settings.DataSources {
-		// Built-in ones have a number below 1, and names of their own kind: "-- Grafana --".
-		if one.ID > 0 && !strings.HasPrefix(name, "-- ") {
+		// What is built in has names of its own kind: "-- Grafana --", "__expr__".
+		if builtIn := strings.HasPrefix(name, "-- ") || strings.HasPrefix(one.UID, "__"); !builtIn {
 			one.Name = name
 			all = append(all, one)
 		}

@@ -85,6 +85,7 @@ func TestDataSources(t *testing.T) {
 	c, _ := serve(t, 200, `{"defaultDatasource": "Prometheus", "datasources": {
 		"-- Grafana --": {"id": -1, "uid": "grafana", "type": "datasource", "meta": {}},
 		"-- Mixed --": {"type": "datasource", "name": "-- Mixed --"},
+		"Expression": {"type": "__expr__", "uid": "__expr__"},
 		"Prometheus": {"id": 1, "uid": "prometheus", "type": "prometheus", "isDefault": true, "meta": {"id": "prometheus"}},
 		"Other": {"id": 2, "uid": "o", "type": "loki"}}}`)
 	got, err := c.DataSources(t.Context())
