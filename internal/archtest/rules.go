@@ -55,11 +55,15 @@ var rules = []rule{
 		why: "airflow knows the standard library and await: its client works against any Airflow",
 	},
 	{
-		folder: "pkg/graylog", only: none, ours: []string{"pkg/graylog"},
+		folder: "internal/rest", only: none, ours: none,
+		why: "rest knows the standard library alone",
+	},
+	{
+		folder: "pkg/graylog", only: none, ours: []string{"pkg/graylog", "internal/rest"},
 		why: "graylog knows the standard library alone: suites link its client without what runs a server",
 	},
 	{
-		folder: "pkg/grafana", only: none, ours: []string{"pkg/grafana"},
+		folder: "pkg/grafana", only: none, ours: []string{"pkg/grafana", "internal/rest"},
 		why: "grafana knows the standard library alone: its client works against any Grafana",
 	},
 	{

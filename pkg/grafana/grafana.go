@@ -5,40 +5,24 @@
 package grafana
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/airworthy/airworthy/internal/rest"
 )
 
 // Client talks to one Grafana that lets anyone look. It is safe for concurrent use.
-type Client struct {
-	base string
-	http *http.Client
-}
+type Client struct{ api *rest.API }
 
 // New makes a client for host:port; nothing is asked yet.
-func New(address string) *Client {
-	return &Client{base: "http://" + address, http: &http.Client{Timeout: 30 * time.Second}}
-}
-
-// StatusError is an answer that is no success.
-type StatusError struct {
-	Method, Path string
-	Code         int
-	Body         string // shortened
-}
-
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s %s of Grafana: %d %s: %s", e.Method, e.Path, e.Code, http.StatusText(e.Code), e.Body)
-}
+func New(address string) *Client { return &Client{rest.New("Grafana", "http://"+address, nil)} }
 
 // Version is what Grafana says of itself, such as 12.4.0. An error where its
 // own database does not answer.
@@ -47,7 +31,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 		Database string `json:"database"`
 		Version  string `json:"version"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/api/health", nil, &health); err != nil {
+	if err := c.get(ctx, "/api/health", nil, &health); err != nil {
 		return "", err
 	}
 	if health.Database != "ok" {
@@ -70,7 +54,7 @@ func (c *Client) DataSources(ctx context.Context) ([]DataSource, error) {
 	var settings struct {
 		DataSources map[string]DataSource `json:"datasources"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/api/frontend/settings", nil, &settings); err != nil {
+	if err := c.get(ctx, "/api/frontend/settings", nil, &settings); err != nil {
 		return nil, err
 	}
 	var all []DataSource
@@ -94,12 +78,12 @@ type Dashboard struct {
 }
 
 // searchLimit is the most that Grafana gives at once.
-const searchLimit = 5000
+const searchLimit = "5000"
 
 // Dashboards lists all that whoever looks may see.
 func (c *Client) Dashboards(ctx context.Context) ([]Dashboard, error) {
 	var all []Dashboard
-	err := c.call(ctx, http.MethodGet, fmt.Sprintf("/api/search?type=dash-db&limit=%d", searchLimit), nil, &all)
+	err := c.get(ctx, "/api/search", url.Values{"type": {"dash-db"}, "limit": {searchLimit}}, &all)
 	return all, err
 }
 
@@ -108,7 +92,7 @@ func (c *Client) Content(ctx context.Context, uid string) (json.RawMessage, erro
 	var answer struct {
 		Dashboard json.RawMessage `json:"dashboard"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/api/dashboards/uid/"+url.PathEscape(uid), nil, &answer); err != nil {
+	if err := c.get(ctx, "/api/dashboards/uid/"+url.PathEscape(uid), nil, &answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Dashboard) == 0 {
@@ -127,8 +111,7 @@ func (c *Client) Values(ctx context.Context, source DataSource, expression strin
 		"datasourceId": source.ID,
 	}
 	body := map[string]any{"queries": []any{query}, "from": fmt.Sprintf("now-%ds", int(last.Seconds())), "to": "now"}
-	var answer answer
-	err := c.call(ctx, http.MethodPost, "/api/ds/query", body, &answer)
+	answer, err := c.query(ctx, body)
 	if err != nil {
 		return 0, fmt.Errorf("ask %s for %s: %w", source.Name, expression, err)
 	}
@@ -190,54 +173,24 @@ func (r result) values() (count int) {
 	return count
 }
 
-// call sends a request and reads the answer's JSON into into.
-func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
-	var content io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(data)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
+	data, err := c.api.Call(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("Content-Type", "application/json")
-	answered, err := c.http.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answered.Body.Close()
-	data, err := io.ReadAll(answered.Body)
-	if err != nil {
-		return fmt.Errorf("%s %s of Grafana: %w", method, path, err)
-	}
-	if answered.StatusCode < 200 || answered.StatusCode > 299 {
-		// A data source's own refusal stands in the answer's results.
-		if a, ok := into.(*answer); ok && json.Unmarshal(data, a) == nil && len(a.Results) > 0 {
-			return nil
-		}
-		return &StatusError{Method: method, Path: path, Code: answered.StatusCode, Body: short(data)}
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("read Grafana's answer to %s %s, %q: %w", method, path, short(data), err)
-	}
-	return nil
+	return c.api.Decode(data, into)
 }
 
-func short(data []byte) string {
-	text := []rune(strings.TrimSpace(string(data)))
-	if len(text) > 300 {
-		return string(text[:300]) + "..."
+// query asks data sources. What one of them refused stands in the answer's
+// results, whatever the status.
+func (c *Client) query(ctx context.Context, body any) (a answer, err error) {
+	data, err := c.api.Call(ctx, http.MethodPost, "/api/ds/query", nil, body)
+	var refused *rest.StatusError
+	if errors.As(err, &refused) && json.Unmarshal(refused.Content, &a) == nil && len(a.Results) > 0 {
+		return a, nil
 	}
-	return string(text)
-}
-
-// Unreachable reports whether nothing answered at all.
-func Unreachable(err error) bool {
-	var network *url.Error
-	return errors.As(err, &network)
+	if err != nil {
+		return a, err
+	}
+	return a, c.api.Decode(data, &a)
 }

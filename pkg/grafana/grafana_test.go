@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/airworthy/airworthy/internal/rest"
 )
 
 // serve answers every request with one body and keeps what was asked.
@@ -101,7 +103,7 @@ func TestDashboards(t *testing.T) {
 	if want := []Dashboard{{UID: "air", Title: "Airflow", URL: "/d/air/airflow"}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v (%v), want %+v", got, err, want)
 	}
-	if a.path != "/api/search?type=dash-db&limit=5000" {
+	if a.path != "/api/search?limit=5000&type=dash-db" {
 		t.Errorf("asked for %s", a.path)
 	}
 
@@ -126,10 +128,10 @@ func TestVersion(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	c, _ = serve(t, 503, `starting`)
-	if _, err := c.Version(t.Context()); err == nil || err.Error() != "GET /api/health of Grafana: 503 Service Unavailable: starting" || Unreachable(err) {
+	if _, err := c.Version(t.Context()); err == nil || err.Error() != "GET /api/health of Grafana: 503 Service Unavailable: starting" || rest.Unreachable(err) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := New("127.0.0.1:1").Version(t.Context()); !Unreachable(err) {
+	if _, err := New("127.0.0.1:1").Version(t.Context()); !rest.Unreachable(err) {
 		t.Errorf("error %v", err)
 	}
 }

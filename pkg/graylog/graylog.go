@@ -5,40 +5,29 @@
 package graylog
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/airworthy/airworthy/internal/rest"
 )
 
 // Client talks to one Graylog. It is safe for concurrent use.
-type Client struct {
-	base           string
-	user, password string
-	http           *http.Client
-}
+type Client struct{ api *rest.API }
 
 // New makes a client for host:port; nothing is asked yet.
 func New(address, user, password string) *Client {
-	return &Client{base: "http://" + address + "/api", user: user, password: password, http: &http.Client{Timeout: 30 * time.Second}}
-}
-
-// StatusError is an answer that is no success.
-type StatusError struct {
-	Method, Path string
-	Code         int
-	Body         string // shortened
-}
-
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s %s of Graylog: %d %s: %s", e.Method, e.Path, e.Code, http.StatusText(e.Code), e.Body)
+	return &Client{rest.New("Graylog", "http://"+address+"/api", func(r *http.Request) {
+		r.SetBasicAuth(user, password)
+		r.Header.Set("Accept", "application/json, text/plain;q=0.5")
+		r.Header.Set("X-Requested-By", "airworthy") // refused without, as a guard against forged forms
+	})}
 }
 
 // Ready says why Graylog does not take messages yet, or nil.
@@ -183,67 +172,19 @@ func fieldText(value any) string {
 // call sends a request and reads the answer into into: JSON, or plain text
 // where into is a *string.
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, body, into any) error {
-	var content io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(data)
-	}
-	address := c.base + path
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	request, err := http.NewRequestWithContext(ctx, method, address, content)
-	if err != nil {
+	data, err := c.api.Call(ctx, method, path, query, body)
+	if err != nil || into == nil {
 		return err
-	}
-	request.SetBasicAuth(c.user, c.password)
-	request.Header.Set("Accept", "application/json, text/plain;q=0.5")
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Requested-By", "airworthy") // refused without, as a guard against forged forms
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	data, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return fmt.Errorf("%s %s of Graylog: %w", method, path, err)
-	}
-	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return &StatusError{Method: method, Path: path, Code: answer.StatusCode, Body: short(data)}
-	}
-	return decode(data, into)
-}
-
-func decode(data []byte, into any) error {
-	if into == nil {
-		return nil
 	}
 	if text, ok := into.(*string); ok {
 		*text = strings.TrimSpace(strings.Trim(string(data), `"`))
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("read Graylog's answer %q: %w", short(data), err)
-	}
-	return nil
-}
-
-func short(data []byte) string {
-	text := []rune(strings.TrimSpace(string(data)))
-	if len(text) > 300 {
-		return string(text[:300]) + "..."
-	}
-	return string(text)
+	return c.api.Decode(data, into)
 }
 
 // Refused reports whether Graylog answered that the credentials are wrong.
 func Refused(err error) bool {
-	var status *StatusError
+	var status *rest.StatusError
 	return errors.As(err, &status) && status.Code == http.StatusUnauthorized
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/airworthy/airworthy/internal/rest"
 	"github.com/airworthy/airworthy/pkg/await"
 	"github.com/airworthy/airworthy/pkg/browser"
 	"github.com/airworthy/airworthy/pkg/grafana"
@@ -58,7 +59,7 @@ func (s *Session) askGrafana(ctx context.Context, ask func(*shownIn) error) erro
 	if err == nil {
 		err = ask(shown)
 	}
-	if grafana.Unreachable(err) {
+	if rest.Unreachable(err) {
 		s.suite.clients.grafana = nil
 	}
 	return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net/url"
 	"slices"
 	"sort"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
+	"github.com/airworthy/airworthy/internal/rest"
 	"github.com/airworthy/airworthy/pkg/await"
 )
 
@@ -78,8 +78,7 @@ func (s *Session) prometheus(ctx context.Context) (prometheus.API, error) {
 // unanswered lets the next question find Prometheus anew where this one got no
 // answer at all: a forwarded port ends with its pod.
 func (s *Session) unanswered(err error) error {
-	var network *url.Error
-	if errors.As(err, &network) {
+	if rest.Unreachable(err) {
 		s.suite.clients.metrics = nil
 	}
 	return err
