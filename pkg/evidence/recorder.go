@@ -41,8 +41,15 @@ type Recorder struct {
 
 	mu       sync.Mutex
 	logs     []io.Closer
+	steps    []step
 	errs     []error
 	finished bool
+}
+
+// step is one line of the timeline.
+type step struct {
+	at   time.Time
+	line string
 }
 
 // Begin starts an attempt, from 1, at a check; 0 takes the next free number.
@@ -89,7 +96,28 @@ func (r *Recorder) Step(text string) { r.StepAt(time.Now(), text) }
 func (r *Recorder) StepAt(at time.Time, text string) {
 	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
 	line := fmt.Sprintf("%s %8.3fs %s\n", at.UTC().Format("15:04:05.000"), at.Sub(r.started).Seconds(), text)
-	r.keep(r.dir.Append(r.at+"/timeline.txt", line))
+	r.mu.Lock()
+	r.steps = append(r.steps, step{at, line})
+	r.mu.Unlock()
+	r.keep(r.dir.Append(r.timeline(), line))
+}
+
+func (r *Recorder) timeline() File { return r.at + "/timeline.txt" }
+
+// order puts what was told afterwards into the place of its time.
+func (r *Recorder) order() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	earlier := func(a, b step) int { return a.at.Compare(b.at) }
+	if slices.IsSortedFunc(r.steps, earlier) {
+		return nil
+	}
+	slices.SortStableFunc(r.steps, earlier)
+	var lines strings.Builder
+	for _, s := range r.steps {
+		lines.WriteString(s.line)
+	}
+	return r.dir.WriteFile(r.timeline(), []byte(lines.String()))
 }
 
 // Fact writes value as facts/NAME.json. A later fact of the same name replaces it.
@@ -145,6 +173,7 @@ func (r *Recorder) Finish(rec Record) error {
 	}
 	r.mu.Unlock()
 	r.Step(strings.TrimSpace(rec.Outcome + " " + rec.Reason))
+	r.keep(r.order())
 
 	rec.Check, rec.Attempt = r.check, r.attempt
 	if rec.Started.IsZero() {
