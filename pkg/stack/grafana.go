@@ -52,25 +52,14 @@ func grafanaImages(ctx context.Context, resolver lister, run config.Run) (wants 
 	var closed []string
 	for _, one := range listed {
 		if one.Unavailable() {
-			closed = append(closed, string(one.Ref)+" ("+reason(one)+")")
+			closed = append(closed, string(one.Ref))
 		}
 	}
 	if len(closed) > 0 {
-		return nil, "cannot be had here: " + strings.Join(closed, ", "), nil
+		return nil, "cannot be had here, for want of " + strings.Join(closed, " and ") +
+			": `airworthy images list --set metrics.grafana=always` gives the reasons", nil
 	}
 	return wants, "", nil
-}
-
-// reason is why the last way to an image is closed that does not depend on
-// what was set up: a registry's answer, or a build's.
-func reason(l images.Listed) string {
-	var reasons []string
-	for _, a := range l.Reasons {
-		if a.Way == "registry" || a.Way == "build" {
-			reasons = append(reasons, a.Way+": "+a.Reason)
-		}
-	}
-	return strings.Join(reasons, "; ")
 }
 
 // chooseGrafana brings Grafana where its images were had after all.
