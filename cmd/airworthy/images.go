@@ -100,7 +100,7 @@ func (a *app) hangarOf(ctx context.Context, m machine, run config.Run) (hangar, 
 		view.Close()
 		return hangar{}, err
 	}
-	wants, err := stack.Wants(ctx, resolver, run, plan, addons)
+	wants, _, err := stack.Wants(ctx, resolver, run, plan, addons)
 	if err != nil {
 		view.Close()
 		return hangar{}, err

@@ -35,7 +35,7 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s %s of %s: %d %s: %s", e.Method, e.Path, e.Service, e.Code, http.StatusText(e.Code), Short(e.Content))
+	return fmt.Sprintf("%s %s of %s: %d %s: %s", e.Method, e.Path, e.Service, e.Code, http.StatusText(e.Code), short(e.Content))
 }
 
 // Call sends a request, with body as JSON where it is not nil, and gives the
@@ -82,7 +82,7 @@ func (a *API) Decode(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("read %s's answer %q: %w", a.service, Short(data), err)
+		return fmt.Errorf("read %s's answer %q: %w", a.service, short(data), err)
 	}
 	return nil
 }
@@ -93,8 +93,8 @@ func Unreachable(err error) bool {
 	return errors.As(err, &network)
 }
 
-// Short is enough of an answer for a message.
-func Short(data []byte) string {
+// short is enough of an answer for a message.
+func short(data []byte) string {
 	text := []rune(strings.TrimSpace(string(data)))
 	if len(text) > 300 {
 		return string(text[:300]) + "..."

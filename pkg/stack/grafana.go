@@ -62,19 +62,13 @@ func grafanaImages(ctx context.Context, resolver lister, run config.Run) (wants 
 	return wants, "", nil
 }
 
-// chooseGrafana brings Grafana where its images were had after all.
-func (u *up) chooseGrafana(ctx context.Context, resolver lister) error {
+// chooseGrafana brings Grafana where the run file leaves it open and its images
+// were had; missing says what it lacked where they were not.
+func (u *up) chooseGrafana(ctx context.Context, missing string) error {
 	if u.Run.Metrics.Grafana != grafanaAuto {
 		return nil
 	}
-	for _, want := range grafanaWants(u.Run) {
-		if _, err := find(u.h.Images, want.Ref, want.Role); err == nil {
-			continue
-		}
-		_, missing, err := grafanaImages(ctx, resolver, u.Run)
-		if err != nil {
-			return err
-		}
+	if missing != "" {
 		u.h.NoGrafana = missing
 		u.h.NotOffered = notOffered(u.h, noPolicies)
 		return nil

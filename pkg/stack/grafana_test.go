@@ -36,16 +36,13 @@ func TestWhetherGrafana(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			run := grafanaRun(row.choice)
 			u := &up{Options: Options{Run: run}, h: newHandoff(run, Values{})}
-			wants, _, err := grafanaImages(t.Context(), row.had, run)
+			_, missing, err := grafanaImages(t.Context(), row.had, run)
 			if err != nil {
 				t.Fatal(err)
 			}
 			u.h.Features = u.features()
-			for _, w := range wants {
-				u.h.Images = append(u.h.Images, images.Resolution{Ref: w.Ref, Role: w.Role})
-			}
 			u.h.NotOffered = notOffered(u.h, noPolicies)
-			if err := u.chooseGrafana(t.Context(), row.had); err != nil {
+			if err := u.chooseGrafana(t.Context(), missing); err != nil {
 				t.Fatal(err)
 			}
 			claimed := slices.Contains(u.h.Features, conformance.FeatureGrafana)

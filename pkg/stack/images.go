@@ -47,17 +47,17 @@ func NewResolver(run config.Run, o ImageOptions) (*images.Resolver, error) {
 }
 
 // Wants lists every image of a run: the node's, the services', the platform's.
-// Where the run file leaves a version open, what can be had decides.
-func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan platform.Plan, addons []addon.Plan) ([]images.Want, error) {
+// Where the run file leaves a version open, what can be had decides. noGrafana
+// says why none is brought where the run file leaves that open.
+func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan platform.Plan, addons []addon.Plan) (wants []images.Want, noGrafana string, err error) {
 	shipping, err := shippingImages(ctx, resolver, run)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	grafana, _, err := grafanaImages(ctx, resolver, run)
+	around, noGrafana, err := grafanaImages(ctx, resolver, run)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var wants []images.Want
 	if run.Cluster.Kind == "kind" {
 		wants = append(wants, images.Want{Ref: NodeRef(run), Role: images.RoleNode})
 	}
@@ -80,7 +80,6 @@ func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan 
 		}
 		wants = append(wants, images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload})
 	}
-	around := grafana
 	for _, a := range addons {
 		for _, ref := range a.Images {
 			around = append(around, images.Want{Ref: images.Ref(ref), Role: images.RoleWorkload})
@@ -91,7 +90,7 @@ func Wants(ctx context.Context, resolver *images.Resolver, run config.Run, plan 
 			wants = append(wants, want)
 		}
 	}
-	return wants, nil
+	return wants, noGrafana, nil
 }
 
 // NodeRef is upstream's name of the kind node image for the run's Kubernetes.

@@ -254,7 +254,7 @@ func (u *up) images(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		wants, err := Wants(ctx, resolver, u.Run, u.h.Plan, u.h.Addons)
+		wants, noGrafana, err := Wants(ctx, resolver, u.Run, u.h.Plan, u.h.Addons)
 		if err != nil {
 			return err
 		}
@@ -262,7 +262,7 @@ func (u *up) images(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := u.chooseGrafana(ctx, resolver); err != nil {
+		if err := u.chooseGrafana(ctx, noGrafana); err != nil {
 			return err
 		}
 		if bakes(u.Run) {
